@@ -1,0 +1,1 @@
+//! Takes one build request through the rooms, from text to image.

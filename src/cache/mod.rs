@@ -1,0 +1,1 @@
+//! Answers whether a step is already done, and if not, why not.

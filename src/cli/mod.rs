@@ -1,0 +1,1 @@
+//! Turns arguments into requests, events into lines, and errors into exit codes.

@@ -1,0 +1,1 @@
+//! Does one step: the only place where files, sandbox and layers meet.

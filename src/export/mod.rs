@@ -1,0 +1,1 @@
+//! Assembles a finished stage into an image and hands it out.

@@ -1,0 +1,3 @@
+//! The varve command.
+
+fn main() {}

@@ -1,0 +1,5 @@
+//! Lowers resolved stages into a graph of steps.
+
+mod step;
+
+pub use step::*;

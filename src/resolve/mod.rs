@@ -1,0 +1,1 @@
+//! Binds stage names, scopes and variables over the tree.

@@ -1,0 +1,1 @@
+//! Runs an image as a container.

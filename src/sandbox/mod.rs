@@ -1,0 +1,1 @@
+//! Runs one command in fresh namespaces from a list of setup operations.

@@ -1,0 +1,1 @@
+//! Walks the plan with many workers and owns order, cancellation and events.

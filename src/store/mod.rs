@@ -1,0 +1,1 @@
+//! Keeps bytes and trees by digest: crash-safe in, verified out, collectable.
