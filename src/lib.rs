@@ -2,20 +2,5 @@
 //!
 //! `docs/ARCHITECTURE.md` lists these rooms with what each may import; `tests/architecture.rs` holds them to it.
 
-pub mod build;
-pub mod cache;
-pub mod cli;
-pub mod context;
 pub mod diagnostic;
 pub mod digest;
-pub mod dockerfile;
-pub mod execute;
-pub mod export;
-pub mod layer;
-pub mod oci;
-pub mod plan;
-pub mod resolve;
-pub mod runtime;
-pub mod sandbox;
-pub mod schedule;
-pub mod store;

@@ -1,12 +1,14 @@
 //! Points at a place in a file, says what is wrong there, and draws both.
 //!
 //! Enter by [`Diagnostic::error`] or [`Diagnostic::warning`]; a [`Source`] turns a [`Span`] into lines and columns.
-//! Diagnostics are data: rooms collect them, `cli` draws them.
+//! Diagnostics are data: rooms collect them, `cli` shows what [`render`] makes of them.
 //!
 //! Invariant: this room reads no files and prints nothing.
 
+mod render;
 mod source;
 
+pub use render::render;
 pub use source::{Position, Source, Span};
 
 /// How bad it is.
@@ -73,13 +75,68 @@ impl Diagnostic {
 }
 
 /// The member of `known` that `word` was probably meant to be, ignoring case, if any is near.
+///
+/// Near is a few letters changed, missing, added or swapped, or the only member that `word` is the beginning of.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let word = word.to_lowercase();
-    let limit = (word.chars().count() / 3).clamp(1, 3);
-    known
-        .into_iter()
-        .map(|candidate| (strsim::damerau_levenshtein(&word, &candidate.to_lowercase()), candidate))
-        .filter(|(distance, _)| *distance <= limit)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
+    // No name is that long, and the distance takes time with the square of the length.
+    let word = word.chars().take(101).flat_map(char::to_lowercase).collect::<String>();
+    let length = word.chars().count();
+    if length > 100 {
+        return None;
+    }
+    let limit = (length / 3).clamp(1, 3);
+    let mut near: Option<(usize, &str)> = None;
+    let mut begun: Vec<&str> = Vec::new();
+    for candidate in known {
+        let lower = candidate.to_lowercase();
+        let distance = strsim::damerau_levenshtein(&word, &lower);
+        if distance <= limit && near.is_none_or(|(least, _)| distance < least) {
+            near = Some((distance, candidate));
+        }
+        if length >= 3 && lower.starts_with(&word) {
+            begun.push(candidate);
+        }
+    }
+    match (near, begun.as_slice()) {
+        (Some((_, near)), _) => Some(near),
+        (None, [only]) => Some(only),
+        _ => None,
+    }
+}
+
+/// What an error says, and below it what its causes say; a cause that its error has quoted already is left out.
+pub fn causes(error: &(dyn std::error::Error + 'static)) -> Vec<String> {
+    let mut said = vec![error.to_string()];
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let text = cause.to_string();
+        if said.last().is_none_or(|last| !last.ends_with(&text)) {
+            said.push(text);
+        }
+        next = cause.source();
+    }
+    said
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nearest;
+
+    #[test]
+    fn suggestions_are_near_or_begun() {
+        let known = ["FROM", "RUN", "ENTRYPOINT", "ENV", "EXPOSE"];
+        for (word, expected) in [
+            ("form", Some("FROM")),
+            ("RUNN", Some("RUN")),
+            ("entry", Some("ENTRYPOINT")),
+            ("entrypiont", Some("ENTRYPOINT")),
+            ("xyzzy", None),
+            ("e", None),
+            ("", None),
+        ] {
+            assert_eq!(nearest(word, known), expected, "{word}");
+        }
+        assert_eq!(nearest(&"x".repeat(1_000_000), known), None);
+        assert_eq!(nearest("sta", ["start-period", "start-interval"]), None);
+    }
 }

@@ -82,7 +82,7 @@ impl Source {
     pub fn line(&self, line: u32) -> &str {
         let start = self
             .line_starts
-            .get(line as usize - 1)
+            .get((line as usize).saturating_sub(1))
             .copied()
             .unwrap_or(self.text.len() as u32) as usize;
         let end = self

@@ -1,1 +1,0 @@
-//! Takes one build request through the rooms, from text to image.

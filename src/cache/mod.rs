@@ -1,1 +1,0 @@
-//! Answers whether a step is already done, and if not, why not.

@@ -1,1 +1,0 @@
-//! Turns arguments into requests, events into lines, and errors into exit codes.

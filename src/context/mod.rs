@@ -1,1 +1,0 @@
-//! Shows the user's files through `.dockerignore` and digests what a COPY selects.

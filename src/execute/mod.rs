@@ -1,1 +1,0 @@
-//! Does one step: the only place where files, sandbox and layers meet.

@@ -1,1 +1,0 @@
-//! Assembles a finished stage into an image and hands it out.

@@ -1,5 +1,0 @@
-//! Lowers resolved stages into a graph of steps.
-
-mod step;
-
-pub use step::*;

@@ -1,1 +1,0 @@
-//! Binds stage names, scopes and variables over the tree.

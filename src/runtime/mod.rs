@@ -1,1 +1,0 @@
-//! Runs an image as a container.

@@ -1,1 +1,0 @@
-//! Runs one command in fresh namespaces from a list of setup operations.

@@ -1,1 +1,0 @@
-//! Walks the plan with many workers and owns order, cancellation and events.

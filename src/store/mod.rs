@@ -1,1 +1,0 @@
-//! Keeps bytes and trees by digest: crash-safe in, verified out, collectable.
