@@ -1,0 +1,7 @@
+# escape=\
+# Escape=`
+# syntax=a
+# syntax=b
+FROM alpine
+RUN a \
+ b

@@ -1,0 +1,7 @@
+FROM alpine
+COPY a <<EOF
+x
+EOF
+ADD <<EOF
+x
+EOF

@@ -1,0 +1,6 @@
+FROM alpine
+<<<<<<< ours
+RUN a
+=======
+RUN b
+>>>>>>> theirs

@@ -1,0 +1,4 @@
+FROM alpine
+SHELL []
+SHELL /bin/bash -c
+SHELL ['/bin/bash', '-c']

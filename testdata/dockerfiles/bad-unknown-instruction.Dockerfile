@@ -1,0 +1,4 @@
+FORM alpine
+RUNN echo a
+COPPY a b
+ENTRY ["x"]

@@ -1,0 +1,4 @@
+FROM	alpine  AS	 base 
+RUNechoa
+EXPOSE 	 80		90 
+COPY  a	b 

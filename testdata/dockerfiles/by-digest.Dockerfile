@@ -1,0 +1,2 @@
+FROM debian:12@sha256:3d868b5eb908155f3784317b3dda2941df87bbbbaa4608f84881de66d9bb297b AS base
+FROM base

@@ -1,0 +1,8 @@
+FROM alpine
+RUN echo a \
+
+
+  && echo b \
+   
+  && echo c
+RUN echo d

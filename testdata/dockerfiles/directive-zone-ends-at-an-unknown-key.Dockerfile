@@ -1,0 +1,4 @@
+# syntax=docker/dockerfile:1
+# author=someone
+# escape=`
+FROM alpine

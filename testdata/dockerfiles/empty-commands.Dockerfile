@@ -1,0 +1,7 @@
+FROM alpine
+RUN
+CMD
+ENTRYPOINT
+CMD []
+ENTRYPOINT [ ]
+RUN --

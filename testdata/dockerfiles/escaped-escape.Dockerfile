@@ -1,0 +1,4 @@
+FROM alpine
+RUN echo C:\\
+RUN echo 'x' \\\
+RUN b

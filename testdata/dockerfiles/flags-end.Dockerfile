@@ -1,0 +1,5 @@
+FROM alpine
+RUN -- --version
+CMD -- --help
+RUN --network=none -- --mount=x
+COPY --link -- --odd-name /x

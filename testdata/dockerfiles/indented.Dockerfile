@@ -1,0 +1,5 @@
+  FROM alpine
+	RUN echo a
+    # comment
+    COPY a \
+        b

@@ -1,0 +1,6 @@
+from alpine as base
+run echo hi
+Copy a b
+entrypoint ["x"]
+onbuild run x
+healthcheck none

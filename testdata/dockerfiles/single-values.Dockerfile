@@ -1,0 +1,7 @@
+FROM alpine
+USER $USER:${GROUP:-staff}
+WORKDIR /a b/c
+WORKDIR   rel\ ative  
+STOPSIGNAL SIGTERM
+STOPSIGNAL ${SIG}
+USER "a user"

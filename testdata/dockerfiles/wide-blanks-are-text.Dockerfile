@@ -1,0 +1,3 @@
+FROM alpine
+EXPOSE 80 90
+LABEL a=1　b=2
