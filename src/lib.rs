@@ -6,3 +6,4 @@ pub mod diagnostic;
 pub mod digest;
 pub mod dockerfile;
 pub mod oci;
+pub mod resolve;
