@@ -5,5 +5,6 @@
 pub mod diagnostic;
 pub mod digest;
 pub mod dockerfile;
+pub mod layer;
 pub mod oci;
 pub mod resolve;
