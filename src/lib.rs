@@ -9,3 +9,4 @@ pub mod dockerfile;
 pub mod layer;
 pub mod oci;
 pub mod resolve;
+pub mod store;
