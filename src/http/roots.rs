@@ -1,0 +1,78 @@
+//! The authorities whose certificates are trusted.
+
+use super::HttpError;
+use std::path::{Path, PathBuf};
+use ureq::tls::{Certificate, RootCerts};
+
+/// Where certificates of trusted authorities are.
+#[derive(Debug, Clone, Default)]
+pub struct Roots {
+    /// A file with certificates in PEM form, instead of the system's.
+    pub file: Option<PathBuf>,
+    /// A directory with such files, instead of the system's.
+    pub folder: Option<PathBuf>,
+    /// Files with further ones, which must be readable.
+    pub extra: Vec<PathBuf>,
+}
+
+/// Where systems keep all certificates in one file.
+const FILES: [&str; 7] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/pki/tls/cacert.pem",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+    "/opt/etc/ssl/certs/ca-certificates.crt",
+];
+/// Where systems keep a file for each.
+const FOLDERS: [&str; 2] = ["/etc/ssl/certs", "/etc/pki/tls/certs"];
+
+impl Roots {
+    /// Reads the certificates: about ten milliseconds, so only before the first https request.
+    pub(super) fn read(&self) -> Result<RootCerts, HttpError> {
+        let mut problems = Vec::new();
+        let mut found = Vec::new();
+        let mut load = |file: Option<&Path>, folder: Option<&Path>, must: bool| {
+            let loaded = rustls_native_certs::load_certs_from_paths(file, folder);
+            let place = file.or(folder).unwrap_or(Path::new("")).display();
+            problems.extend(loaded.errors.iter().map(|error| format!("`{place}`: {error}")));
+            if must && loaded.certs.is_empty() {
+                let why = loaded
+                    .errors
+                    .first()
+                    .map_or_else(|| "it has none".to_owned(), ToString::to_string);
+                return Err(HttpError::Roots(format!("`{place}`: {why}")));
+            }
+            let any = !loaded.certs.is_empty();
+            found.extend(loaded.certs.iter().map(|cert| Certificate::from_der(cert).to_owned()));
+            Ok(any)
+        };
+        if self.file.is_some() || self.folder.is_some() {
+            if let Some(file) = &self.file {
+                load(Some(file), None, true)?;
+            }
+            if let Some(folder) = &self.folder {
+                load(None, Some(folder), false)?;
+            }
+        } else {
+            let mut there = false;
+            for file in FILES {
+                there = there || (Path::new(file).exists() && load(Some(Path::new(file)), None, false)?);
+            }
+            for folder in FOLDERS {
+                there = there || (Path::new(folder).exists() && load(None, Some(Path::new(folder)), false)?);
+            }
+        }
+        for file in &self.extra {
+            load(Some(file), None, true)?;
+        }
+        if found.is_empty() {
+            let why = problems
+                .pop()
+                .unwrap_or_else(|| "there are none at the usual places".to_owned());
+            return Err(HttpError::Roots(why));
+        }
+        Ok(RootCerts::from(found))
+    }
+}

@@ -1,0 +1,137 @@
+//! Proving oneself to a registry: nothing at first, then what it asks for.
+
+use super::challenge::{self, Challenge};
+use super::credentials::Login;
+use super::{Registries, RegistryError};
+use crate::http::{Method, Request, Response, Url};
+use crate::oci::Reference;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+/// What worked the last time, by registry and repository.
+#[derive(Default)]
+pub(super) struct Tokens(Mutex<BTreeMap<(String, String), String>>);
+
+/// Largest answer of a token server, in bytes.
+const LARGEST_TOKEN: u64 = 1 << 20;
+
+#[derive(Deserialize)]
+struct Answer {
+    token: Option<String>,
+    access_token: Option<String>,
+}
+
+impl Registries {
+    /// Sends a request about an image, with what its registry wants to see.
+    pub(super) fn ask(&self, image: &Reference, request: &Request) -> Result<Response, RegistryError> {
+        let key = (image.registry().to_owned(), image.repository().to_owned());
+        let tokens = || self.0.tokens.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = tokens().get(&key).cloned();
+        let with = |token: &Option<String>| match token {
+            Some(token) => request.clone().authorization(token.clone()),
+            None => request.clone(),
+        };
+        let response = self.0.client.send(&with(&known))?;
+        // A server that blobs are kept at has its own rules, which nobody here knows.
+        if response.status != 401 || !request.url().shares_credentials_with(&response.url) {
+            return Ok(response);
+        }
+        let challenges: Vec<Challenge> = response.headers("www-authenticate").flat_map(challenge::read).collect();
+        let Some(token) = self.authorize(image, request.url(), &challenges)? else {
+            return Ok(response);
+        };
+        if known.as_ref() == Some(&token) {
+            return Ok(response);
+        }
+        let token = Some(token);
+        let response = self.0.client.send(&with(&token))?;
+        if let (true, Some(token)) = (response.status != 401, token) {
+            tokens().insert(key, token);
+        }
+        Ok(response)
+    }
+
+    /// What to send as `Authorization`; `None` when nobody has the right to.
+    fn authorize(
+        &self,
+        image: &Reference,
+        url: &Url,
+        challenges: &[Challenge],
+    ) -> Result<Option<String>, RegistryError> {
+        let login = self
+            .0
+            .settings
+            .credentials
+            .find(image.registry(), image.repository(), &|| self.0.client.is_stopped())?;
+        let of = |scheme: &str| challenges.iter().find(|it| it.scheme == scheme);
+        if let Some(bearer) = of("bearer") {
+            return self.token(image, bearer, login).map(Some);
+        }
+        let (Some(_), Some(Login::Password { user, password })) = (of("basic"), login) else {
+            return Ok(None);
+        };
+        if !url.is_secure() && !url.is_loopback() && !self.is_insecure(image.registry()) {
+            return Err(failed(image, "the registry asks for a password without TLS"));
+        }
+        Ok(Some(crate::http::basic(&user, &password)))
+    }
+
+    fn token(&self, image: &Reference, bearer: &Challenge, login: Option<Login>) -> Result<String, RegistryError> {
+        let realm = bearer.get("realm").unwrap_or_default();
+        let url = Url::parse(realm)?;
+        if !url.is_secure() && !url.is_loopback() && !self.is_insecure(image.registry()) {
+            return Err(failed(image, format!("its token server `{url}` does not use TLS")));
+        }
+        let usual = format!("repository:{}:pull", image.repository());
+        let scope = bearer.get("scope").filter(|scope| !scope.is_empty()).unwrap_or(&usual);
+        let service = bearer.get("service");
+        let mut pairs: Vec<(&str, &str)> = service.iter().map(|service| ("service", *service)).collect();
+        pairs.extend(
+            scope
+                .split(' ')
+                .filter(|it| !it.is_empty())
+                .map(|scope| ("scope", scope)),
+        );
+        let request = match &login {
+            None => Request::new(Method::Get, url.clone().with_query(&pairs)),
+            Some(Login::Password { user, password }) => {
+                Request::new(Method::Get, url.clone().with_query(&pairs)).basic(user, password)
+            }
+            Some(Login::Token(token)) => {
+                pairs.retain(|(name, _)| *name != "scope");
+                pairs.extend([
+                    ("scope", scope),
+                    ("grant_type", "refresh_token"),
+                    ("client_id", "varve"),
+                    ("refresh_token", token.as_str()),
+                ]);
+                Request::new(Method::Post, url.clone()).form(&pairs)
+            }
+        };
+        let response = self.0.client.send(&request)?;
+        if response.status != 200 {
+            let why = match login {
+                Some(_) => "the token server refused the credentials",
+                None => "the token server gives no token without credentials",
+            };
+            return Err(RegistryError::Denied {
+                name: image.to_string(),
+                why: format!("{why}, status {}", response.status),
+            });
+        }
+        let bytes = response.read_small(LARGEST_TOKEN)?;
+        let answer: Answer = serde_json::from_slice(&bytes)
+            .map_err(|error| failed(image, format!("the answer of its token server can't be read: {error}")))?;
+        let token = answer.token.or(answer.access_token).filter(|token| !token.is_empty());
+        let token = token.ok_or_else(|| failed(image, "its token server sent no token"))?;
+        Ok(format!("Bearer {token}"))
+    }
+}
+
+fn failed(image: &Reference, why: impl Into<String>) -> RegistryError {
+    RegistryError::Login {
+        name: image.to_string(),
+        why: why.into(),
+    }
+}

@@ -1,0 +1,88 @@
+//! Why an image could not be had from its registry.
+
+use crate::http::HttpError;
+use crate::oci::OciError;
+use crate::store::StoreError;
+use std::path::PathBuf;
+
+/// Why an image could not be had from its registry.
+#[derive(Debug, thiserror::Error)]
+pub enum RegistryError {
+    /// The registry could not be reached.
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    /// The registry wants somebody to log in, or somebody else.
+    #[error("the registry denied access to `{name}`: {why}")]
+    Denied {
+        /// What was asked for.
+        name: String,
+        /// The status, and what the registry said.
+        why: String,
+    },
+    /// The registry does not have it.
+    #[error("`{name}` is not in its registry: {why}")]
+    NotFound {
+        /// What was asked for.
+        name: String,
+        /// The status, and what the registry said.
+        why: String,
+    },
+    /// The registry answered with something else.
+    #[error("cannot get `{name}` from its registry: {why}")]
+    Refused {
+        /// What was asked for.
+        name: String,
+        /// The status, and what the registry said.
+        why: String,
+    },
+    /// The registry asks for a login in a way that is not understood or not safe.
+    #[error("cannot log in for `{name}`: {why}")]
+    Login {
+        /// What was asked for.
+        name: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// What came is not what its digest says.
+    #[error("the registry sent something else than `{name}`: {why}")]
+    Damaged {
+        /// What was asked for.
+        name: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// A document of an image.
+    #[error("cannot use the image `{name}`")]
+    Image {
+        /// What was asked for.
+        name: String,
+        /// What is wrong with it.
+        source: OciError,
+    },
+    /// A file of credentials.
+    #[error("cannot read credentials from `{}`: {why}", .path.display())]
+    Credentials {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A program that keeps credentials.
+    #[error("cannot get credentials from `{program}`: {why}")]
+    Helper {
+        /// Which program.
+        program: String,
+        /// What went wrong.
+        why: String,
+    },
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl RegistryError {
+    /// Whether the build was cancelled, and nothing is wrong.
+    pub fn is_stopped(&self) -> bool {
+        matches!(self, Self::Http(HttpError::Stopped))
+    }
+}

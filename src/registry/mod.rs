@@ -1,0 +1,93 @@
+//! Speaks to OCI registries: a reference to a digest, a digest to stored blobs.
+//!
+//! Enter by [`Registries::pull`]: the name of an image in, a [`Pulled`] out, whose manifest and config are in the store;
+//! [`Pulled::fetch`] brings its layers, when somebody wants them.
+//!
+//! Invariant: what gets a name in the store has the digest and size that its descriptor claims. Passwords go to the
+//! registry that they are for, or to the token server that it names over TLS, and are asked for only by a registry that
+//! refuses to answer without.
+
+mod auth;
+mod blob;
+mod challenge;
+mod credentials;
+mod error;
+mod pull;
+mod remember;
+
+#[cfg(test)]
+mod tests;
+
+pub use credentials::Credentials;
+pub use error::RegistryError;
+pub use pull::Pulled;
+
+use crate::digest::BlobDigest;
+use crate::http::{Client, Method, Request, Url};
+use crate::oci::Reference;
+use auth::Tokens;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex};
+
+/// How registries are reached.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// Registries that are spoken to without TLS, as they stand in names; those on this machine always are.
+    pub insecure: Vec<String>,
+    /// Users and passwords.
+    pub credentials: Credentials,
+}
+
+/// All registries of one build: tokens are asked for once, and a blob is fetched by one thread at a time.
+///
+/// Cloning is cheap and gives the same registries.
+#[derive(Clone)]
+pub struct Registries(Arc<Inner>);
+
+struct Inner {
+    client: Client,
+    settings: Settings,
+    tokens: Tokens,
+    fetching: Mutex<BTreeMap<BlobDigest, Arc<Mutex<()>>>>,
+}
+
+impl Registries {
+    /// Registries that are asked nothing yet.
+    pub fn new(client: Client, settings: Settings) -> Self {
+        Self(Arc::new(Inner {
+            client,
+            settings,
+            tokens: Tokens::default(),
+            fetching: Mutex::default(),
+        }))
+    }
+
+    /// A request to the registry of an image; `what` is what follows the repository.
+    fn request(&self, method: Method, image: &Reference, what: &str) -> Result<Request, RegistryError> {
+        let registry = image.registry();
+        let host = if registry == DOCKER { DOCKER_HOST } else { registry };
+        let mut url = Url::of(true, host, &format!("/v2/{}/{what}", image.repository()))?;
+        if url.is_loopback() || self.is_insecure(registry) {
+            url = Url::of(false, host, &format!("/v2/{}/{what}", image.repository()))?;
+        }
+        Ok(Request::new(method, url))
+    }
+
+    fn is_insecure(&self, registry: &str) -> bool {
+        self.0.settings.insecure.iter().any(|it| it == registry)
+    }
+}
+
+impl fmt::Debug for Registries {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registries")
+            .field("settings", &self.0.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The registry of names that name none.
+const DOCKER: &str = "docker.io";
+/// Its API's host.
+const DOCKER_HOST: &str = "registry-1.docker.io";

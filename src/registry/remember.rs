@@ -1,0 +1,168 @@
+//! What the store remembers of images that were pulled, so that the next build asks nobody.
+
+use super::{Pulled, Registries, RegistryError};
+use crate::digest::{BlobDigest, Fields};
+use crate::layer::Time;
+use crate::oci::{ImageConfig, Platform, Reference, parse_time};
+use crate::store::{ImageLayer, ImageRecord, Store};
+use serde::{Deserialize, Serialize};
+
+/// The kind of memo that knows where an image came from, by its ID.
+const SOURCE: &str = "source of an image 1";
+/// The kind of memo that knows what a name meant for a platform.
+const MEANING: &str = "image of a name and platform 1";
+
+#[derive(Serialize, Deserialize)]
+struct Note {
+    id: String,
+    source: String,
+    top: String,
+}
+
+impl Registries {
+    /// Puts a pulled image into the store's list of images. It gets its name when it is for this machine, or when no
+    /// image has the name.
+    ///
+    /// # Errors
+    /// When the store can't be written.
+    pub fn keep(
+        &self,
+        image: &Reference,
+        platform: &Platform,
+        pulled: &Pulled,
+        store: &Store,
+    ) -> Result<ImageRecord, RegistryError> {
+        let name = image.clone().or_latest().to_string();
+        let id = pulled.manifest().config.digest;
+        let record = match store.image(&id)? {
+            // It was built here, or is known under another name: what is known of its layers stays.
+            Some(known) => ImageRecord {
+                manifest: Some(pulled.manifest_digest),
+                ..known
+            },
+            None => ImageRecord {
+                id,
+                manifest: Some(pulled.manifest_digest),
+                layers: layers(pulled.config()),
+                created: created(pulled.config()),
+                // As it travels; how large it is without compression is known when it is unpacked.
+                size: pulled
+                    .manifest()
+                    .layers
+                    .iter()
+                    .map(|it| it.size)
+                    .fold(0, u64::saturating_add),
+            },
+        };
+        let for_this_machine = Platform::host().rank(&pulled.config().platform()).is_some();
+        let named = for_this_machine || store.image_named(&name)?.is_none();
+        let note = Note {
+            id: id.to_string(),
+            source: pulled.source().to_string(),
+            top: pulled.top.to_string(),
+        };
+        let note = serde_json::to_vec(&note).unwrap_or_default();
+        store.write(|records| {
+            records.put_image(&record, if named { std::slice::from_ref(&name) } else { &[] })?;
+            records.put_memo(SOURCE, &source_key(&id), &note)?;
+            records.put_memo(MEANING, &meaning_key(&name, platform), &note)
+        })?;
+        Ok(record)
+    }
+
+    /// Where an image of the store came from, so that layers can be fetched that are not there yet.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub fn source_of(
+        &self,
+        id: &BlobDigest,
+        config: &ImageConfig,
+        store: &Store,
+    ) -> Result<Option<Pulled>, RegistryError> {
+        let Some(note) = note(store.memo(SOURCE, &source_key(id))?) else {
+            return Ok(None);
+        };
+        match (note.source.parse(), note.top.parse()) {
+            (Ok(source), Ok(top)) => self.pulled_before(source, top, config.clone(), store),
+            _ => Ok(None),
+        }
+    }
+
+    /// The image that a name meant when it was pulled for a platform.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub fn meant(
+        &self,
+        image: &Reference,
+        platform: &Platform,
+        store: &Store,
+    ) -> Result<Option<ImageRecord>, RegistryError> {
+        let name = image.clone().or_latest().to_string();
+        match note(store.memo(MEANING, &meaning_key(&name, platform))?).map(|note| note.id.parse()) {
+            Some(Ok(id)) => Ok(store.image(&id)?),
+            _ => Ok(None),
+        }
+    }
+
+    /// The same, if the registry says that the name still means it.
+    ///
+    /// # Errors
+    /// When the registry can't be asked, or the store can't be read.
+    pub fn still_means(
+        &self,
+        image: &Reference,
+        platform: &Platform,
+        store: &Store,
+    ) -> Result<Option<ImageRecord>, RegistryError> {
+        let name = image.clone().or_latest().to_string();
+        let Some(note) = note(store.memo(MEANING, &meaning_key(&name, platform))?) else {
+            return Ok(None);
+        };
+        let (Ok(id), Ok(top)) = (note.id.parse(), note.top.parse::<BlobDigest>()) else {
+            return Ok(None);
+        };
+        let Some(record) = store.image(&id)? else {
+            return Ok(None);
+        };
+        let now = match image.digest() {
+            Some(digest) => Some(*digest),
+            None => self.digest_of(image)?,
+        };
+        Ok((now == Some(top)).then_some(record))
+    }
+}
+
+fn note(value: Option<Vec<u8>>) -> Option<Note> {
+    value.and_then(|value| serde_json::from_slice(&value).ok())
+}
+
+fn source_key(id: &BlobDigest) -> [u8; 32] {
+    *Fields::new("varve 2026 source of an image v1")
+        .bytes(id.as_bytes())
+        .file_digest()
+        .as_bytes()
+}
+
+fn meaning_key(name: &str, platform: &Platform) -> [u8; 32] {
+    *Fields::new("varve 2026 image of a name and platform v1")
+        .bytes(name)
+        .bytes(platform.to_string())
+        .file_digest()
+        .as_bytes()
+}
+
+fn layers(config: &ImageConfig) -> Vec<ImageLayer> {
+    let layer = |diff_id: &crate::digest::DiffId| ImageLayer {
+        diff_id: *diff_id,
+        content: None,
+    };
+    config.rootfs.diff_ids.iter().map(layer).collect()
+}
+
+fn created(config: &ImageConfig) -> Time {
+    let time = config.created.as_deref().and_then(parse_time);
+    time.map(|(seconds, nanoseconds)| Time { seconds, nanoseconds })
+        .unwrap_or_default()
+}

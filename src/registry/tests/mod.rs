@@ -1,0 +1,4 @@
+//! Pulls from registries that refuse, lie and break.
+
+mod pulls;
+mod registry;
