@@ -9,6 +9,7 @@ pub mod dockerfile;
 pub mod http;
 pub mod layer;
 pub mod oci;
+pub mod plan;
 pub mod registry;
 pub mod resolve;
 pub mod store;

@@ -1,0 +1,26 @@
+//! Lowers resolved stages into a graph of steps.
+//!
+//! Enter by [`lower`]: a [`Request`] and the configs of base images in, a [`Graph`] of [`Step`]s out. When configs are
+//! missing the answer says which; fetch them and call again, until it is [`Outcome::Ready`].
+//! The graph holds only what the target reaches, in the file's order, so that equal requests give equal graphs.
+//!
+//! Invariant: this room reads no files, knows no clock and no cache. A COPY step holds patterns, not contents.
+
+mod copy;
+mod discover;
+mod lower;
+mod mount;
+mod paths;
+mod request;
+mod run;
+mod source;
+mod spelling;
+mod stage;
+mod step;
+#[cfg(test)]
+mod tests;
+mod values;
+
+pub use lower::lower;
+pub use request::{DEFAULT_HOSTNAME, ImageKey, ImageNeed, Lowered, NamedContext, NoCache, Outcome, Request};
+pub use step::*;

@@ -1,0 +1,6 @@
+//! Tests of the room: text and configs in, graphs out.
+
+mod conformance;
+mod images;
+mod lower;
+mod random;
