@@ -13,4 +13,5 @@ pub mod oci;
 pub mod plan;
 pub mod registry;
 pub mod resolve;
+pub mod sandbox;
 pub mod store;
