@@ -14,4 +14,5 @@ pub mod plan;
 pub mod registry;
 pub mod resolve;
 pub mod sandbox;
+pub mod schedule;
 pub mod store;
