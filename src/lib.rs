@@ -7,6 +7,7 @@ pub mod context;
 pub mod diagnostic;
 pub mod digest;
 pub mod dockerfile;
+pub mod execute;
 pub mod http;
 pub mod layer;
 pub mod oci;

@@ -1,0 +1,373 @@
+//! Base images: documents now, files when somebody needs them.
+
+use super::ExecuteError;
+use super::stack::Stack;
+use super::tree::TreeLayer;
+use crate::digest::{BlobDigest, ContentId, DiffId};
+use crate::layer::{DETECT, DeltaWriter, Host, Unpack, decoder, detect, unpack};
+use crate::oci::{Descriptor, ImageConfig, ImageSource, Layout, Reference};
+use crate::plan::ImageKey;
+use crate::registry::{Pulled, Registries};
+use crate::store::{ImageRecord, Store};
+use std::collections::BTreeMap;
+use std::io::{Cursor, Read, Write as _};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The base images of a build, by what the plan calls them.
+#[derive(Debug, Default)]
+pub struct Bases {
+    images: BTreeMap<ImageKey, Arc<BaseImage>>,
+    configs: BTreeMap<ImageKey, ImageConfig>,
+}
+
+impl Bases {
+    /// Adds an image.
+    pub fn add(&mut self, key: ImageKey, image: BaseImage) {
+        self.configs.insert(key.clone(), image.config.clone());
+        self.images.insert(key, Arc::new(image));
+    }
+
+    /// The configs, as lowering wants them.
+    pub fn configs(&self) -> &BTreeMap<ImageKey, ImageConfig> {
+        &self.configs
+    }
+
+    /// An image of the plan.
+    pub(super) fn image(&self, key: &ImageKey) -> Result<&Arc<BaseImage>, ExecuteError> {
+        let missing = || ExecuteError::Internal(format!("the base `{}` was not resolved", key.reference));
+        self.images.get(key).ok_or_else(missing)
+    }
+}
+
+/// An image that a stage begins with.
+#[derive(Debug)]
+pub struct BaseImage {
+    name: String,
+    config: ImageConfig,
+    origin: Origin,
+    /// Held while a layer is unpacked: several steps may begin with the same image at once.
+    unpacking: Mutex<()>,
+}
+
+#[derive(Debug)]
+enum Origin {
+    Layout(Box<ImageSource>),
+    Store {
+        record: ImageRecord,
+        /// Where layers are that the store does not have.
+        source: Option<Box<Pulled>>,
+    },
+}
+
+impl BaseImage {
+    /// An image of a layout.
+    pub fn from_layout(name: impl Into<String>, source: ImageSource) -> Self {
+        Self {
+            name: name.into(),
+            config: source.config().clone(),
+            origin: Origin::Layout(Box::new(source)),
+            unpacking: Mutex::new(()),
+        }
+    }
+
+    /// An image of the store by name; `None` when there is none, or the text is no name.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub fn named(store: &Store, text: &str) -> Result<Option<Self>, ExecuteError> {
+        let Ok(name) = text.parse::<Reference>() else {
+            return Ok(None);
+        };
+        let record = store.image_named(&name.or_latest().to_string())?;
+        record.map(|record| Self::of_record(store, text, record)).transpose()
+    }
+
+    /// An image of the store by the first digits of its ID; `None` when there is none, or several.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub fn with_id(store: &Store, text: &str) -> Result<Option<Self>, ExecuteError> {
+        let digits = text.strip_prefix("sha256:").unwrap_or(text);
+        if digits.len() < FEWEST_DIGITS || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Ok(None);
+        }
+        let mut found = store.read(|records| records.images_by_prefix(digits, 2))?;
+        match (found.pop(), found.is_empty()) {
+            (Some(record), true) => Self::of_record(store, text, record).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// An image of the store by its record; `name` is for messages.
+    ///
+    /// # Errors
+    /// When its config can't be read.
+    pub fn of_record(store: &Store, name: &str, record: ImageRecord) -> Result<Self, ExecuteError> {
+        let config = ImageConfig::from_bytes(&store.read_blob(&record.id, LARGEST_CONFIG)?)?;
+        let source = None;
+        let (name, origin) = (name.to_owned(), Origin::Store { record, source });
+        let unpacking = Mutex::new(());
+        Ok(Self {
+            name,
+            config,
+            origin,
+            unpacking,
+        })
+    }
+
+    /// The same image, which may fetch layers that the store does not have yet, if it was pulled once.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub fn from_registry(mut self, registries: &Registries, store: &Store) -> Result<Self, ExecuteError> {
+        if let Origin::Store { record, source } = &mut self.origin {
+            let pulled = registries.source_of(&record.id, &self.config, store)?;
+            *source = pulled.map(Box::new);
+        }
+        Ok(self)
+    }
+
+    /// Whether all its layers are here or can be fetched.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub fn is_whole(&self, store: &Store) -> Result<bool, ExecuteError> {
+        let Origin::Store { record, source: None } = &self.origin else {
+            return Ok(true);
+        };
+        store.read(|records| {
+            for layer in &record.layers {
+                let here = layer.content.is_some()
+                    || records.content_of(&layer.diff_id)?.is_some()
+                    || !records.recorded_blobs_of(&layer.diff_id)?.is_empty();
+                if !here {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        })
+    }
+
+    /// Its ID; `None` for an image that is not in the store.
+    pub fn id(&self) -> Option<BlobDigest> {
+        match &self.origin {
+            Origin::Store { record, .. } => Some(record.id),
+            Origin::Layout(_) => None,
+        }
+    }
+
+    /// Its config.
+    pub fn config(&self) -> &ImageConfig {
+        &self.config
+    }
+
+    /// Its layers, lowest first.
+    pub fn layers(&self) -> &[DiffId] {
+        &self.config.rootfs.diff_ids
+    }
+
+    /// A layer as part of a tree: a delta when it was made here, else what has to be unpacked first.
+    pub(super) fn layer(self: &Arc<Self>, index: usize) -> TreeLayer {
+        let made_here = match &self.origin {
+            Origin::Store { record, .. } => record.layers.get(index).and_then(|layer| layer.content),
+            Origin::Layout(_) => None,
+        };
+        made_here.map_or_else(|| TreeLayer::Base(Arc::clone(self), index), TreeLayer::Delta)
+    }
+
+    /// The delta of a layer, if it was unpacked before.
+    pub(super) fn unpacked(&self, index: usize, store: &Store) -> Result<Option<ContentId>, ExecuteError> {
+        match store.content_of(&self.layers()[index])? {
+            Some(content) if store.has_delta(&content)? => Ok(Some(content)),
+            _ => Ok(None),
+        }
+    }
+
+    /// Unpacks a layer into a delta of the store and checks that it is the one that the image config names.
+    pub(super) fn unpack(
+        &self,
+        index: usize,
+        store: &Store,
+        host: &Host,
+        below: &Stack,
+    ) -> Result<ContentId, ExecuteError> {
+        let _alone = self.unpacking.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(content) = self.unpacked(index, store)? {
+            return Ok(content);
+        }
+        let wanted = self.layers()[index];
+        let mut stream = self.open(index, store)?;
+        let mut start = Vec::with_capacity(DETECT);
+        let failed = |source| ExecuteError::Base {
+            image: self.name.clone(),
+            index,
+            source,
+        };
+        (&mut stream)
+            .take(DETECT as u64)
+            .read_to_end(&mut start)
+            .map_err(failed)?;
+        let format = detect(&start);
+        let content = decoder(format, Cursor::new(start).chain(stream)).map_err(failed)?;
+
+        let draft = store.draft()?;
+        let writer = writer(&draft, host)?;
+        let open_lower = |found: &crate::layer::Found<'_>| below.open(found);
+        let options = Unpack {
+            whiteouts: true,
+            lower: Some(below.view()),
+            open_lower: Some(&open_lower),
+            ..Unpack::default()
+        };
+        let unpacked = unpack(content, &writer, &options)?;
+        if unpacked.diff_id != wanted {
+            let found = unpacked.diff_id;
+            return Err(ExecuteError::WrongLayer {
+                image: self.name.clone(),
+                index,
+                wanted,
+                found,
+            });
+        }
+        let listing = writer.finish()?;
+        let content = store.keep(draft, &listing)?;
+        store.put_content_of(&wanted, &content)?;
+        store.write(|records| records.mark_layers_used(&[wanted]))?;
+        Ok(content)
+    }
+
+    fn open(&self, index: usize, store: &Store) -> Result<Box<dyn Read + Send + '_>, ExecuteError> {
+        match &self.origin {
+            Origin::Layout(source) => Ok(Box::new(source.open_layer(index)?)),
+            Origin::Store { .. } => {
+                let blob = self.blob(index, store)?;
+                let missing = || ExecuteError::BlobGone {
+                    image: self.name.clone(),
+                    index,
+                };
+                Ok(Box::new(store.open_blob(&blob.digest)?.ok_or_else(missing)?))
+            }
+        }
+    }
+
+    /// Where a layer lies in a layout, and how it travels; `None` for an image of the store.
+    pub fn in_layout(&self, index: usize) -> Option<(&Layout, &Descriptor)> {
+        match &self.origin {
+            Origin::Layout(source) => Some((source.layout(), source.manifest().layers.get(index)?)),
+            Origin::Store { .. } => None,
+        }
+    }
+
+    /// Remembers in which form a layer came.
+    fn note_blob(&self, index: usize, descriptor: &Descriptor, store: &Store) -> Result<(), ExecuteError> {
+        let form = format!("{AS_IT_CAME}{}", descriptor.media_type);
+        Ok(store.put_blob_of(&self.layers()[index], &form, &descriptor.digest, descriptor.size)?)
+    }
+
+    /// A layer as a blob of the store, in the form in which it came.
+    ///
+    /// # Errors
+    /// When the blob can't be read, or is not what its descriptor says.
+    pub fn blob(&self, index: usize, store: &Store) -> Result<Descriptor, ExecuteError> {
+        match &self.origin {
+            Origin::Layout(source) => {
+                let descriptor = &source.manifest().layers[index];
+                if !store.has_blob(&descriptor.digest)? {
+                    let failed = |source| ExecuteError::Base {
+                        image: self.name.clone(),
+                        index,
+                        source,
+                    };
+                    let mut writer = store.blob_writer()?;
+                    std::io::copy(&mut source.open_layer(index)?, &mut writer).map_err(failed)?;
+                    writer.flush().map_err(failed)?;
+                    writer.finish_expecting(&descriptor.digest, descriptor.size)?;
+                    self.note_blob(index, descriptor, store)?;
+                }
+                Ok(descriptor.clone())
+            }
+            Origin::Store { source, .. } => {
+                let missing = || ExecuteError::BlobGone {
+                    image: self.name.clone(),
+                    index,
+                };
+                let known = store.read(|records| records.recorded_blobs_of(&self.layers()[index]))?;
+                for (form, digest, size) in known {
+                    if let Some(media_type) = form.strip_prefix(AS_IT_CAME)
+                        && store.has_blob(&digest)?
+                    {
+                        return Ok(Descriptor::new(media_type, digest, size));
+                    }
+                }
+                let pulled = source.as_ref().ok_or_else(missing)?;
+                let descriptor = pulled.fetch(index, store)?.clone();
+                self.note_blob(index, &descriptor, store)?;
+                Ok(descriptor)
+            }
+        }
+    }
+}
+
+/// Layers that are fetched at the same time.
+const AT_ONCE: usize = 4;
+
+/// Fetches layers in some threads while `work` is done, which may ask for the same layers and then waits for them.
+/// What goes wrong here is left to whoever asks.
+pub(super) fn fetching<T>(wanted: &[(&BaseImage, usize)], store: &Store, work: impl FnOnce() -> T) -> T {
+    let far: Vec<&(&BaseImage, usize)> = wanted
+        .iter()
+        .filter(|(image, _)| matches!(image.origin, Origin::Store { source: Some(_), .. }))
+        .collect();
+    if far.len() < 2 {
+        return work();
+    }
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..AT_ONCE.min(far.len()) {
+            scope.spawn(|| {
+                while let Some((image, index)) = far.get(next.fetch_add(1, Ordering::SeqCst)) {
+                    if image.blob(*index, store).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+        let result = work();
+        // Whatever was not begun by now is not wanted any more.
+        next.store(far.len(), Ordering::SeqCst);
+        result
+    })
+}
+
+/// Ensures that the store has the layers of images as blobs, several at a time.
+///
+/// # Errors
+/// As [`BaseImage::blob`].
+pub fn fetch_layers(wanted: &[(&BaseImage, usize)], store: &Store) -> Result<(), ExecuteError> {
+    fetching(wanted, store, || {
+        wanted
+            .iter()
+            .try_for_each(|(image, index)| image.blob(*index, store).map(drop))
+    })
+}
+
+/// Fewer digits of an image's ID may be anything.
+const FEWEST_DIGITS: usize = 4;
+/// An image config is small; this much of one is read at most.
+const LARGEST_CONFIG: u64 = 4 << 20;
+/// Before the media type of a layer that was not compressed here, among the names of compressions.
+const AS_IT_CAME: &str = "as it came: ";
+
+/// A writer for a draft's tree.
+pub(super) fn writer(draft: &crate::store::Draft, host: &Host) -> Result<DeltaWriter, ExecuteError> {
+    let tree = draft
+        .tree_fd()
+        .try_clone_to_owned()
+        .map_err(|source| ExecuteError::File {
+            action: "open",
+            path: draft.tree().to_path_buf(),
+            source,
+        })?;
+    Ok(DeltaWriter::new(tree, *host))
+}
