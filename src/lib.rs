@@ -8,6 +8,7 @@ pub mod diagnostic;
 pub mod digest;
 pub mod dockerfile;
 pub mod execute;
+pub mod export;
 pub mod http;
 pub mod layer;
 pub mod oci;

@@ -1,0 +1,550 @@
+//! Layers as tars and blobs: what each is called, and its bytes where they are wanted.
+
+use super::ExportError;
+use super::image::{Image, LayerPlace, LayerSource};
+use crate::digest::{BlobDigest, ContentId, DiffId, Fields, Sha256};
+use crate::layer::{Compression, Encoded, Format, LayerEncoder, LayerError, TarOptions, Time, decoder, write_tar};
+use crate::oci::media::{self, Family, LayerForm};
+use crate::oci::{Descriptor, LayoutBlob};
+use crate::store::{BlobWriter, Delta, LayerRecord, Store, StoreError};
+use std::io::{self, Read, Write};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+/// The kind of memo that names a delta's tar with clamped times.
+const CLAMPED: &str = "layer with clamped times v1";
+/// The name of the compression that a base layer came with, whatever it is.
+const AS_IT_CAME: &str = "as it came";
+
+/// `SOURCE_DATE_EPOCH`: what is made now counts as made then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Epoch {
+    seconds: i64,
+    rewrite: bool,
+}
+
+impl Epoch {
+    /// Seconds since 1970; `rewrite` also clamps later times of files in layers (`rewrite-timestamp=true`).
+    pub fn new(seconds: i64, rewrite: bool) -> Self {
+        Self { seconds, rewrite }
+    }
+
+    /// The moment.
+    pub fn time(&self) -> Time {
+        Time {
+            seconds: self.seconds,
+            nanoseconds: 0,
+        }
+    }
+}
+
+fn form(compression: Compression) -> LayerForm {
+    match compression {
+        Compression::None => LayerForm::Tar,
+        Compression::Gzip { .. } => LayerForm::Gzip,
+        Compression::Zstd { .. } => LayerForm::Zstd,
+    }
+}
+
+/// A layer that has a name.
+#[derive(Debug)]
+pub(super) struct Named {
+    pub(super) diff_id: DiffId,
+    /// Size of its tar in bytes; unknown for a base layer that was never unpacked.
+    pub(super) size: Option<u64>,
+    source: Source,
+}
+
+/// Where a named layer comes from.
+#[derive(Debug)]
+enum Source {
+    Delta {
+        content: ContentId,
+        clamp: Option<i64>,
+    },
+    Blob {
+        descriptor: Box<Descriptor>,
+        place: LayerPlace,
+    },
+}
+
+/// A layer's bytes as they travel.
+#[derive(Debug)]
+pub(super) struct Blob {
+    pub(super) descriptor: Descriptor,
+    pub(super) bytes: Bytes,
+}
+
+/// Where bytes are.
+#[derive(Debug)]
+pub(super) enum Bytes {
+    /// In memory.
+    Here(Vec<u8>),
+    /// A blob of the store.
+    Stored(BlobDigest),
+    /// A part of a layout.
+    Layout(LayoutBlob),
+    /// The tar of a delta, which is cheaper to write again than to keep.
+    Tar { content: ContentId, clamp: Option<i64> },
+}
+
+/// Works on the layers of one image.
+pub(super) struct Packer<'a> {
+    pub(super) store: &'a Store,
+    pub(super) epoch: Option<Epoch>,
+    pub(super) cancelled: &'a (dyn Fn() -> bool + Sync),
+}
+
+impl Packer<'_> {
+    /// Names all layers. What was named before costs a look-up, all else is packed once, into nothing.
+    pub(super) fn name(&self, image: &Image) -> Result<Vec<Named>, ExportError> {
+        self.in_parallel(&image.layers, |source| self.name_one(source))
+    }
+
+    /// Gets the layers ready to travel.
+    pub(super) fn pack(
+        &self,
+        named: &[Named],
+        compression: Compression,
+        force: bool,
+        family: Family,
+    ) -> Result<Vec<Blob>, ExportError> {
+        self.in_parallel(named, |layer| self.pack_one(layer, compression, force, family))
+    }
+
+    /// Names and packs: a delta that is new is read only once.
+    pub(super) fn name_and_pack(
+        &self,
+        image: &Image,
+        compression: Compression,
+        force: bool,
+        family: Family,
+    ) -> Result<(Vec<Named>, Vec<Blob>), ExportError> {
+        if compression != Compression::None {
+            self.in_parallel(&image.layers, |source| {
+                let LayerSource::Delta(content) = source else {
+                    return Ok(());
+                };
+                // Packing names as well. Whatever is known, or needs two names, is left to the passes below.
+                let known = self.store.layer_of(content)?;
+                if known.is_none() && self.clamp_for(content)?.is_none() {
+                    self.compress_delta(content, None, compression)?;
+                }
+                Ok(())
+            })?;
+        }
+        let named = self.name(image)?;
+        let blobs = self.pack(&named, compression, force, family)?;
+        Ok((named, blobs))
+    }
+
+    fn name_one(&self, source: &LayerSource) -> Result<Named, ExportError> {
+        let content = match source {
+            LayerSource::Delta(content) => *content,
+            LayerSource::Blob {
+                diff_id,
+                descriptor,
+                place,
+            } => {
+                let content = self.store.content_of(diff_id)?;
+                let late = match (content, self.rewrites()) {
+                    (Some(content), Some(_)) if self.store.has_delta(&content)? => {
+                        self.clamp_for(&content)?.map(|_| content)
+                    }
+                    (_, Some(_)) => return Err(ExportError::NotUnpacked(*diff_id)),
+                    _ => None,
+                };
+                match late {
+                    // Its times are to be clamped, so it is packed anew.
+                    Some(content) => content,
+                    None => {
+                        return Ok(Named {
+                            diff_id: *diff_id,
+                            size: None,
+                            source: Source::Blob {
+                                descriptor: descriptor.clone(),
+                                place: place.clone(),
+                            },
+                        });
+                    }
+                }
+            }
+        };
+        let plain = match self.store.layer_of(&content)? {
+            Some(known) => known,
+            None => {
+                let found = self.hash_delta(&content, None)?;
+                self.store.put_layer(&content, &found)?;
+                found
+            }
+        };
+        let clamp = self.clamp_for(&content)?;
+        let layer = match clamp {
+            None => plain,
+            Some(clamp) => self.clamped(&content, &plain, clamp)?,
+        };
+        Ok(Named {
+            diff_id: layer.diff_id,
+            size: Some(layer.size),
+            source: Source::Delta { content, clamp },
+        })
+    }
+
+    /// What a delta's tar is with its times clamped. Remembered under the name of the tar with all its times.
+    fn clamped(&self, content: &ContentId, plain: &LayerRecord, clamp: i64) -> Result<LayerRecord, ExportError> {
+        let mut key = Fields::new("varve 2026 clamped layer v1");
+        key.bytes(plain.diff_id.as_bytes()).bytes(clamp.to_le_bytes());
+        let key = *key.file_digest().as_bytes();
+        if let Some(known) = self.store.memo(CLAMPED, &key)?
+            && let Some((diff_id, size)) = known.split_first_chunk::<32>()
+            && let Ok(size) = size.try_into()
+        {
+            return Ok(LayerRecord {
+                diff_id: DiffId::from_bytes(*diff_id),
+                size: u64::from_le_bytes(size),
+            });
+        }
+        let found = self.hash_delta(content, Some(clamp))?;
+        let value = [&found.diff_id.as_bytes()[..], &found.size.to_le_bytes()].concat();
+        self.store.put_memo(CLAMPED, &key, &value)?;
+        Ok(found)
+    }
+
+    fn rewrites(&self) -> Option<i64> {
+        self.epoch.filter(|epoch| epoch.rewrite).map(|epoch| epoch.seconds)
+    }
+
+    /// The time to clamp a delta's files to, if any of them needs it.
+    fn clamp_for(&self, content: &ContentId) -> Result<Option<i64>, ExportError> {
+        let Some(epoch) = self.rewrites() else {
+            return Ok(None);
+        };
+        let listing = self.store.listing(content)?;
+        let late = listing.entries().iter().any(|entry| entry.mtime.seconds > epoch);
+        Ok(late.then_some(epoch))
+    }
+
+    fn pack_one(
+        &self,
+        layer: &Named,
+        compression: Compression,
+        force: bool,
+        family: Family,
+    ) -> Result<Blob, ExportError> {
+        let ready = |digest, size, bytes| Blob {
+            descriptor: Descriptor::new(family.layer(form(compression)), digest, size),
+            bytes,
+        };
+        match &layer.source {
+            Source::Delta { content, clamp } => {
+                if compression == Compression::None {
+                    let bytes = Bytes::Tar {
+                        content: *content,
+                        clamp: *clamp,
+                    };
+                    let digest = BlobDigest::from_bytes(*layer.diff_id.as_bytes());
+                    return Ok(ready(digest, layer.size.unwrap_or_default(), bytes));
+                }
+                if let Some((digest, size)) = self.store.blob_of(&layer.diff_id, &compression.name())? {
+                    return Ok(ready(digest, size, Bytes::Stored(digest)));
+                }
+                let found = self.compress_delta(content, *clamp, compression)?;
+                if found.diff_id != layer.diff_id {
+                    return Err(ExportError::Changed(*content));
+                }
+                Ok(ready(found.digest, found.size, Bytes::Stored(found.digest)))
+            }
+            Source::Blob { descriptor, place } => {
+                let own = match descriptor.kind() {
+                    media::Kind::Layer(form) => Some(form),
+                    _ => None,
+                };
+                if force && own != Some(form(compression)) {
+                    let found = self.repack(&layer.diff_id, descriptor, place, compression)?;
+                    return Ok(ready(found.0, found.1, Bytes::Stored(found.0)));
+                }
+                let mut handed_on = Descriptor::new(&descriptor.media_type, descriptor.digest, descriptor.size);
+                if let Some(form) = own {
+                    handed_on.media_type = family.layer(form).to_owned();
+                }
+                Ok(Blob {
+                    descriptor: handed_on,
+                    bytes: self.find(descriptor, place)?,
+                })
+            }
+        }
+    }
+
+    /// Makes sure that a base layer stays in the store with the image; gives its delta if it is unpacked.
+    pub(super) fn keep_base(
+        &self,
+        diff_id: &DiffId,
+        descriptor: &Descriptor,
+        place: &LayerPlace,
+    ) -> Result<Option<ContentId>, ExportError> {
+        let content = match self.store.content_of(diff_id)? {
+            Some(content) if self.store.has_delta(&content)? => Some(content),
+            _ => None,
+        };
+        let (digest, size) = (descriptor.digest, descriptor.size);
+        if self.store.blob_size(&digest)? != Some(size) {
+            if content.is_some() {
+                return Ok(content);
+            }
+            let LayerPlace::Layout(layout) = place else {
+                return Err(StoreError::NoBlob(digest).into());
+            };
+            let failed = |source| ExportError::Repack {
+                diff_id: *diff_id,
+                source,
+            };
+            let mut blob = self.store.blob_writer()?;
+            let mut layer = layout.open_blob("layer", descriptor)?;
+            io::copy(&mut layer, &mut Cancellable::new(&mut blob, self.cancelled))
+                .map_err(|error| self.told(error, failed))?;
+            blob.finish_expecting(&digest, size)?;
+        }
+        self.store.put_blob_of(diff_id, AS_IT_CAME, &digest, size)?;
+        Ok(content)
+    }
+
+    /// Where a base layer's bytes are.
+    fn find(&self, descriptor: &Descriptor, place: &LayerPlace) -> Result<Bytes, ExportError> {
+        if let LayerPlace::Layout(layout) = place
+            && let Some(blob) = layout.find_blob(&descriptor.digest)?
+        {
+            return Ok(Bytes::Layout(blob));
+        }
+        if self.store.blob_size(&descriptor.digest)? == Some(descriptor.size) {
+            return Ok(Bytes::Stored(descriptor.digest));
+        }
+        Err(StoreError::NoBlob(descriptor.digest).into())
+    }
+
+    /// Compresses a base layer in another way, once.
+    fn repack(
+        &self,
+        diff_id: &DiffId,
+        descriptor: &Descriptor,
+        place: &LayerPlace,
+        compression: Compression,
+    ) -> Result<(BlobDigest, u64), ExportError> {
+        let name = compression.name();
+        if let Some(known) = self.store.blob_of(diff_id, &name)? {
+            return Ok(known);
+        }
+        let failed = |source| ExportError::Repack {
+            diff_id: *diff_id,
+            source,
+        };
+        let reader: Box<dyn Read + Send> = match place {
+            LayerPlace::Layout(layout) => Box::new(layout.open_blob("layer", descriptor)?),
+            LayerPlace::Store => {
+                let blob = self.store.open_blob(&descriptor.digest)?;
+                Box::new(blob.ok_or(StoreError::NoBlob(descriptor.digest))?)
+            }
+        };
+        let format = match descriptor.kind() {
+            media::Kind::Layer(LayerForm::Gzip) => Format::Gzip,
+            media::Kind::Layer(LayerForm::Zstd) => Format::Zstd,
+            _ => Format::Tar,
+        };
+        let mut plain = decoder(format, reader).map_err(failed)?;
+        let mut encoder = self.encoder(compression)?;
+        io::copy(&mut plain, &mut Cancellable::new(&mut encoder, self.cancelled))
+            .map_err(|error| self.told(error, failed))?;
+        drop(plain);
+        let encoded = self.finish(encoder, compression, failed)?;
+        if encoded.diff_id != *diff_id {
+            return Err(ExportError::WrongLayer {
+                expected: *diff_id,
+                found: encoded.diff_id,
+            });
+        }
+        Ok((encoded.digest, encoded.size))
+    }
+
+    /// Packs and compresses a delta into the store, and remembers both names.
+    fn compress_delta(
+        &self,
+        content: &ContentId,
+        clamp: Option<i64>,
+        compression: Compression,
+    ) -> Result<Encoded, ExportError> {
+        let failed = |source| ExportError::Pack {
+            content: *content,
+            source: LayerError::Write(source),
+        };
+        let mut encoder = self.encoder(compression)?;
+        self.write_tar(content, clamp, &mut encoder)?;
+        let encoded = self.finish(encoder, compression, failed)?;
+        if clamp.is_none() {
+            let layer = LayerRecord {
+                diff_id: encoded.diff_id,
+                size: encoded.uncompressed_size,
+            };
+            self.store.put_layer(content, &layer)?;
+        }
+        Ok(encoded)
+    }
+
+    fn encoder(&self, compression: Compression) -> Result<LayerEncoder<BlobWriter>, ExportError> {
+        Ok(LayerEncoder::new(compression, self.store.hashed_blob_writer()?))
+    }
+
+    /// Stores what was compressed, and remembers what it is.
+    fn finish(
+        &self,
+        encoder: LayerEncoder<BlobWriter>,
+        compression: Compression,
+        failed: impl FnOnce(io::Error) -> ExportError,
+    ) -> Result<Encoded, ExportError> {
+        let (blob, encoded) = encoder.finish().map_err(failed)?;
+        blob.finish_named(&encoded.digest, encoded.size)?;
+        let name = compression.name();
+        self.store
+            .put_blob_of(&encoded.diff_id, &name, &encoded.digest, encoded.size)?;
+        Ok(encoded)
+    }
+
+    fn hash_delta(&self, content: &ContentId, clamp: Option<i64>) -> Result<LayerRecord, ExportError> {
+        let mut hash = Counted {
+            hash: Sha256::new(),
+            size: 0,
+        };
+        self.write_tar(content, clamp, &mut hash)?;
+        Ok(LayerRecord {
+            diff_id: hash.hash.diff_id(),
+            size: hash.size,
+        })
+    }
+
+    /// Writes the tar of a delta.
+    pub(super) fn write_tar(
+        &self,
+        content: &ContentId,
+        clamp: Option<i64>,
+        out: &mut dyn Write,
+    ) -> Result<(), ExportError> {
+        let delta = self.delta(content)?;
+        let listing = delta.listing()?;
+        let options = TarOptions { clamp_mtime: clamp };
+        let mut out = Cancellable::new(out, self.cancelled);
+        write_tar(&listing, &|entry| delta.open_file(&entry.path), &options, &mut out).map_err(|source| {
+            if (self.cancelled)() {
+                return ExportError::Cancelled;
+            }
+            ExportError::Pack {
+                content: *content,
+                source,
+            }
+        })
+    }
+
+    fn delta(&self, content: &ContentId) -> Result<Delta, ExportError> {
+        let delta = self.store.delta(content)?;
+        Ok(delta.ok_or(StoreError::NoDelta(*content))?)
+    }
+
+    fn told(&self, error: io::Error, otherwise: impl FnOnce(io::Error) -> ExportError) -> ExportError {
+        if (self.cancelled)() {
+            ExportError::Cancelled
+        } else {
+            otherwise(error)
+        }
+    }
+
+    /// Does something for each layer, for a few at once: each of them uses all cores and some 30 MiB.
+    fn in_parallel<T: Sync, R: Send>(
+        &self,
+        items: &[T],
+        work: impl Fn(&T) -> Result<R, ExportError> + Sync,
+    ) -> Result<Vec<R>, ExportError> {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let workers = (cores / 4).clamp(2, 3).min(items.len());
+        if workers < 2 {
+            return items.iter().map(work).collect();
+        }
+        let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
+        let results: Mutex<Vec<Option<Result<R, ExportError>>>> =
+            Mutex::new(std::iter::repeat_with(|| None).take(items.len()).collect());
+        std::thread::scope(|scope| {
+            for _ in 0..workers {
+                scope.spawn(|| {
+                    while !stop.load(Ordering::Relaxed) {
+                        let number = next.fetch_add(1, Ordering::Relaxed);
+                        let Some(item) = items.get(number) else { break };
+                        let result = work(item);
+                        if result.is_err() {
+                            stop.store(true, Ordering::Relaxed);
+                        }
+                        results.lock().unwrap_or_else(PoisonError::into_inner)[number] = Some(result);
+                    }
+                });
+            }
+        });
+        let results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut done = Vec::with_capacity(results.len());
+        for result in results {
+            match result {
+                Some(Ok(result)) => done.push(result),
+                Some(Err(error)) => return Err(error),
+                // Not begun, because a later one failed: its error follows.
+                None => (),
+            }
+        }
+        Ok(done)
+    }
+}
+
+/// sha256 and size of what is written.
+struct Counted {
+    hash: Sha256,
+    size: u64,
+}
+
+impl Write for Counted {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.hash.update(bytes);
+        self.size += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A writer that fails once nobody wants the result any more.
+pub(super) struct Cancellable<'a, W: Write + ?Sized> {
+    out: &'a mut W,
+    cancelled: &'a (dyn Fn() -> bool + Sync),
+    since: usize,
+}
+
+impl<'a, W: Write + ?Sized> Cancellable<'a, W> {
+    pub(super) fn new(out: &'a mut W, cancelled: &'a (dyn Fn() -> bool + Sync)) -> Self {
+        Self {
+            out,
+            cancelled,
+            since: 0,
+        }
+    }
+}
+
+impl<W: Write + ?Sized> Write for Cancellable<'_, W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.since += bytes.len();
+        if self.since > 1 << 20 {
+            self.since = 0;
+            if (self.cancelled)() {
+                return Err(io::Error::other(ExportError::Cancelled));
+            }
+        }
+        self.out.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}

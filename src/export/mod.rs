@@ -1,0 +1,26 @@
+//! Assembles a finished stage into an image and hands it out.
+//!
+//! Enter by [`export`] with an [`Image`] and an [`Output`]; [`image_id`] only names the image, and [`tag`] puts it into the
+//! local store under names. Layers are packed once: what a delta is as a tar, and what that tar is compressed, stays in
+//! the store.
+//!
+//! Invariant: equal images and options give equal bytes, on any machine and with any number of threads. A destination
+//! is complete or untouched.
+
+mod archive;
+mod destination;
+mod error;
+mod image;
+mod layers;
+mod layout;
+mod local;
+mod output;
+mod tree;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::ExportError;
+pub use image::{HistoryLine, Image, LayerPlace, LayerSource};
+pub use layers::Epoch;
+pub use output::{Destination, Exported, Options, Output, export, image_id, tag};
