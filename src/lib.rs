@@ -15,6 +15,7 @@ pub mod oci;
 pub mod plan;
 pub mod registry;
 pub mod resolve;
+pub mod runtime;
 pub mod sandbox;
 pub mod schedule;
 pub mod store;
