@@ -2,6 +2,7 @@
 //!
 //! `docs/ARCHITECTURE.md` lists these rooms with what each may import; `tests/architecture.rs` holds them to it.
 
+pub mod build;
 pub mod cache;
 pub mod context;
 pub mod diagnostic;

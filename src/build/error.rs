@@ -1,0 +1,157 @@
+//! Why a build failed, and how that is told.
+
+use crate::context::ContextError;
+use crate::diagnostic::{Diagnostic, Source, causes, render};
+use crate::execute::ExecuteError;
+use crate::export::ExportError;
+use crate::oci::OciError;
+use crate::plan::{Graph, StepId};
+use crate::store::StoreError;
+
+/// Why a build failed.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The Dockerfile, or what it asks for.
+    #[error("the Dockerfile has {} error{}", .diagnostics.len(), if .diagnostics.len() == 1 { "" } else { "s" })]
+    Dockerfile {
+        /// The text.
+        text: Box<Source>,
+        /// What is wrong, at least one.
+        diagnostics: Vec<Diagnostic>,
+    },
+    /// A step.
+    #[error("`{title}` failed")]
+    Step {
+        /// The step's instruction.
+        title: String,
+        /// What is wrong, with its place.
+        diagnostic: Box<Diagnostic>,
+        /// The Dockerfile.
+        dockerfile: Box<Source>,
+        /// The last bytes that the command wrote.
+        tail: Vec<u8>,
+        /// Why.
+        source: Box<ExecuteError>,
+    },
+    /// `--platform`.
+    #[error("{0}")]
+    Platform(String),
+    /// The user's files.
+    #[error(transparent)]
+    Context(#[from] ContextError),
+    /// What came in a stream is no tar, but the Dockerfile is to come from elsewhere.
+    #[error("the context on standard input is not a tar, so that there is no Dockerfile in it")]
+    NoTar,
+    /// An output needs a destination that it does not have; the request is to blame.
+    #[error("an output lacks its destination")]
+    NoDestination,
+    /// A base image or its layout.
+    #[error(transparent)]
+    Oci(#[from] OciError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A base could not be fetched or unpacked for the output.
+    #[error(transparent)]
+    Execute(Box<ExecuteError>),
+    /// The result could not be handed out.
+    #[error(transparent)]
+    Export(#[from] ExportError),
+    /// Whoever read the output went away.
+    #[error("nobody reads the output")]
+    BrokenPipe,
+    /// Ctrl-C.
+    #[error("cancelled")]
+    Cancelled,
+}
+
+impl From<ExecuteError> for BuildError {
+    fn from(error: ExecuteError) -> Self {
+        match error {
+            ExecuteError::Cancelled(_) => Self::Cancelled,
+            other => Self::Execute(Box::new(other)),
+        }
+    }
+}
+
+impl BuildError {
+    pub(super) fn step(graph: &Graph, step: StepId, error: ExecuteError, dockerfile: Source) -> Self {
+        let step = &graph.steps[step];
+        let title = step.title.lines().next().unwrap_or_default().to_owned();
+        let mut message = format!("`{title}`: {}", causes(&error).join(": "));
+        let mut tail = Vec::new();
+        if let ExecuteError::Command { tail: last, .. } = &error {
+            tail.clone_from(last);
+            message = format!("`{title}`: {error}");
+        }
+        let mut diagnostic = Diagnostic::error("step", step.span, message);
+        diagnostic.help.extend(help(&error));
+        Self::Step {
+            title,
+            diagnostic: Box::new(diagnostic),
+            dockerfile: Box::new(dockerfile),
+            tail,
+            source: Box::new(error),
+        }
+    }
+
+    /// The error as it is shown: what, where, why, and what may help.
+    pub fn render(&self, color: bool) -> String {
+        match self {
+            Self::Dockerfile { text, diagnostics } => {
+                let all: Vec<String> = diagnostics
+                    .iter()
+                    .map(|diagnostic| render(diagnostic, text, color))
+                    .collect();
+                all.join("\n")
+            }
+            Self::Step {
+                diagnostic,
+                dockerfile,
+                tail,
+                ..
+            } => {
+                let mut text = String::new();
+                let last = last_lines(tail);
+                if !last.is_empty() {
+                    text.push_str("last lines of the command's output:\n");
+                    for line in last {
+                        text.push_str("  | ");
+                        text.push_str(&line);
+                        text.push('\n');
+                    }
+                    text.push('\n');
+                }
+                text.push_str(&render(diagnostic, dockerfile, color));
+                text
+            }
+            other => format!("error: {}", causes(other).join(": ")),
+        }
+    }
+}
+
+/// How many of a failing command's lines are shown again.
+const LAST_LINES: usize = 10;
+
+fn last_lines(tail: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(tail);
+    let lines: Vec<&str> = text.lines().collect();
+    let first = lines.len().saturating_sub(LAST_LINES);
+    lines[first..]
+        .iter()
+        .map(|line| line.chars().filter(|c| !c.is_control() || *c == '\t').collect())
+        .collect()
+}
+
+fn help(error: &ExecuteError) -> Option<String> {
+    match error {
+        ExecuteError::Sandbox(error) => error.advice(),
+        ExecuteError::Select(error) => error.help().first().cloned(),
+        ExecuteError::SecretMissing(id) => Some(format!("give it with `--secret id={id},src=FILE`")),
+        ExecuteError::NotAllowed(right) => Some(format!("grant it with `--allow {}`", right.trim_matches('`'))),
+        ExecuteError::Command { status, .. } if *status == crate::sandbox::ExitStatus::Code(127) => {
+            Some("exit status 127 usually means that a program was not found in the image".to_owned())
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,221 @@
+//! Hands the target out, in every form that was asked for.
+
+use super::request::{Destination, Output, OutputKind, Request};
+use super::{BuildError, Progress};
+use crate::execute::{BaseImage, Tree, TreeLayer, fetch_layers};
+use crate::export::{self, Epoch, Exported, HistoryLine, Image, LayerPlace, LayerSource, Options};
+use crate::layer::Time;
+use crate::oci::media::Family;
+use crate::plan::Graph;
+use crate::schedule::{Cancel, Results};
+use crate::store::Store;
+use std::io::Write;
+use std::sync::Arc;
+
+/// What handing out needs.
+pub(super) struct HandOut<'a> {
+    pub(super) store: &'a Store,
+    pub(super) graph: &'a Graph,
+    pub(super) results: &'a Results<Tree>,
+    pub(super) cancel: &'a Cancel,
+    pub(super) progress: &'a (dyn Fn(Progress) + Sync),
+}
+
+impl HandOut<'_> {
+    /// Hands out all that the request asks for; an image always goes to the store when it has a name, or when nothing
+    /// else was asked for.
+    pub(super) fn all(&self, request: &mut Request) -> Result<Exported, BuildError> {
+        let outputs = std::mem::take(&mut request.outputs);
+        let to_store = outputs.is_empty()
+            || !request.tags.is_empty()
+            || outputs.iter().any(|output| output.kind == OutputKind::Store);
+        if !to_store && outputs.iter().all(|output| output.kind == OutputKind::Nothing) {
+            return Ok(Exported::default());
+        }
+        let tree = self.results.get(self.graph.target.step);
+        let tree = tree.ok_or(BuildError::Cancelled)?;
+        let mut image = self.image(tree)?;
+        let mut first = Exported::default();
+        for mut output in outputs {
+            if matches!(output.kind, OutputKind::Nothing | OutputKind::Store) {
+                request.tags.append(&mut output.names);
+                continue;
+            }
+            let options = self.options(&output, &request.tags);
+            let mut stream = None;
+            let out = self.form(&mut output, &mut stream)?;
+            let exported = self.export(&image, out, &options)?;
+            for path in &exported.skipped {
+                let text = format!(
+                    "note: the device `{}` was left out, since only root can make it",
+                    path.display()
+                );
+                (self.progress)(Progress::Warning(text));
+            }
+            keep_first(&mut first, exported);
+        }
+        if to_store {
+            // An image of the store must not need the layout that its base came from.
+            self.keep_bases(tree, &mut image)?;
+            let options = Options {
+                names: request.tags.clone(),
+                epoch: self.epoch(false),
+                ..Options::default()
+            };
+            keep_first(&mut first, self.export(&image, export::Output::Image, &options)?);
+        }
+        Ok(first)
+    }
+
+    fn export(&self, image: &Image, out: export::Output<'_>, options: &Options) -> Result<Exported, BuildError> {
+        let cancelled = || self.cancel.is_cancelled();
+        let exported = export::export(self.store, image, out, options, &cancelled);
+        exported.map_err(|error| match error {
+            _ if self.cancel.is_cancelled() => BuildError::Cancelled,
+            error if is_broken_pipe(&error) => BuildError::BrokenPipe,
+            error => error.into(),
+        })
+    }
+
+    fn options(&self, output: &Output, tags: &[crate::oci::Reference]) -> Options {
+        Options {
+            compression: output.compression,
+            force_compression: output.force_compression,
+            family: output
+                .oci_media_types
+                .map(|oci| if oci { Family::Oci } else { Family::Docker }),
+            names: tags.iter().chain(&output.names).cloned().collect(),
+            epoch: self.epoch(output.rewrite_timestamp),
+        }
+    }
+
+    fn epoch(&self, rewrite: bool) -> Option<Epoch> {
+        self.graph.source_date_epoch.map(|seconds| Epoch::new(seconds, rewrite))
+    }
+
+    /// The output in the exporter's terms; `stream` holds a stream for as long as it is written to.
+    fn form<'s>(
+        &self,
+        output: &mut Output,
+        stream: &'s mut Option<Box<dyn Write + Send>>,
+    ) -> Result<export::Output<'s>, BuildError> {
+        let destination = output.destination.take().ok_or(BuildError::NoDestination)?;
+        if let Destination::Path(path) = &destination {
+            (self.progress)(Progress::Exporting(path.display().to_string()));
+        }
+        Ok(match (output.kind, destination) {
+            (OutputKind::OciDirectory, Destination::Path(path)) => export::Output::OciDirectory(path),
+            (OutputKind::DockerDirectory, Destination::Path(path)) => export::Output::DockerDirectory(path),
+            // The files are the user's, whoever owns them in the image, as BuildKit's client has it.
+            (OutputKind::Local, Destination::Path(path)) => export::Output::Local { path, ownership: false },
+            (kind, destination) => {
+                let destination = match destination {
+                    Destination::Path(path) => export::Destination::Path(path),
+                    Destination::Stream(out) => export::Destination::Stream(stream.insert(out)),
+                };
+                match kind {
+                    OutputKind::Oci => export::Output::Oci(destination),
+                    OutputKind::Docker => export::Output::Docker(destination),
+                    OutputKind::Tar => export::Output::Tar(destination),
+                    OutputKind::Nothing
+                    | OutputKind::Store
+                    | OutputKind::OciDirectory
+                    | OutputKind::DockerDirectory
+                    | OutputKind::Local => return Err(BuildError::NoDestination),
+                }
+            }
+        })
+    }
+
+    /// The target as an image.
+    fn image(&self, tree: &Tree) -> Result<Image, BuildError> {
+        let target = &self.graph.target;
+        let time_of = |step| self.results.get(step).and_then(|tree: &Arc<Tree>| tree.created());
+        let history: Vec<HistoryLine> = target
+            .history
+            .iter()
+            .map(|entry| HistoryLine {
+                created_by: entry.created_by.clone(),
+                layer: entry.step.map(|step| time_of(step).unwrap_or_default()),
+            })
+            .collect();
+        // An image that only changes its base's config is as old as the base, and so the same whenever it is built.
+        let newest = history.iter().filter_map(|line| line.layer).max();
+        let base = target.config.created.as_deref().and_then(crate::oci::parse_time);
+        let base = base.map(|(seconds, nanoseconds)| Time { seconds, nanoseconds });
+        let all = tree.layers();
+        let far: Vec<(&BaseImage, usize)> = all
+            .iter()
+            .filter_map(|layer| match layer {
+                TreeLayer::Base(image, index) if image.in_layout(*index).is_none() => Some((&**image, *index)),
+                _ => None,
+            })
+            .collect();
+        fetch_layers(&far, self.store)?;
+        let layers = all
+            .into_iter()
+            .map(|layer| self.layer(layer))
+            .collect::<Result<_, BuildError>>()?;
+        Ok(Image {
+            config: target.config.clone(),
+            layers,
+            history,
+            created: newest.or(base).unwrap_or_default(),
+        })
+    }
+
+    fn layer(&self, layer: &TreeLayer) -> Result<LayerSource, BuildError> {
+        match layer {
+            TreeLayer::Delta(content) => Ok(LayerSource::Delta(*content)),
+            TreeLayer::Base(image, index) => {
+                let diff_id = image.layers()[*index];
+                if let Some((layout, descriptor)) = image.in_layout(*index) {
+                    let place = LayerPlace::Layout(layout.clone());
+                    return Ok(LayerSource::Blob {
+                        diff_id,
+                        descriptor: Box::new(descriptor.clone()),
+                        place,
+                    });
+                }
+                self.stored(image, *index)
+            }
+        }
+    }
+
+    fn stored(&self, image: &BaseImage, index: usize) -> Result<LayerSource, BuildError> {
+        let descriptor = image.blob(index, self.store)?;
+        let descriptor = Box::new(descriptor);
+        Ok(LayerSource::Blob {
+            diff_id: image.layers()[index],
+            descriptor,
+            place: LayerPlace::Store,
+        })
+    }
+
+    /// Copies layers of bases into the store.
+    fn keep_bases(&self, tree: &Tree, image: &mut Image) -> Result<(), BuildError> {
+        for (layer, source) in tree.layers().into_iter().zip(&mut image.layers) {
+            if let TreeLayer::Base(base, index) = layer {
+                *source = self.stored(base, *index)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What several outputs tell together: the first manifest, and the image's id.
+fn keep_first(first: &mut Exported, next: Exported) {
+    if first.config.is_none() {
+        first.config = next.config;
+    }
+    if first.manifest.is_none() {
+        first.manifest = next.manifest;
+    }
+}
+
+/// Whether somebody stopped reading what was written, wherever in the chain of causes that is said.
+fn is_broken_pipe(error: &export::ExportError) -> bool {
+    std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source())
+        .filter_map(|error| error.downcast_ref::<std::io::Error>())
+        .any(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}

@@ -1,0 +1,180 @@
+//! What a build is asked to do, as a value.
+
+use crate::execute::{Rights, Secret};
+use crate::http;
+use crate::layer::Compression;
+use crate::oci::Reference;
+use crate::plan::Network;
+use crate::registry;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::{Read, Write};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+/// One build.
+#[derive(Debug)]
+pub struct Request {
+    /// The user's files.
+    pub context: ContextSource,
+    /// The Dockerfile.
+    pub dockerfile: DockerfileSource,
+    /// Stage to build; the last one when absent.
+    pub target: Option<String>,
+    /// Names of the image.
+    pub tags: Vec<Reference>,
+    /// Values of ARGs, in the order given.
+    pub build_args: Vec<(String, String)>,
+    /// Further contexts by name.
+    pub named_contexts: Vec<(String, NamedContext)>,
+    /// Labels of the image.
+    pub labels: Vec<(String, String)>,
+    /// Values for `RUN --mount=type=secret`, by id.
+    pub secrets: BTreeMap<String, Secret>,
+    /// Do not look anything up in the cache.
+    pub no_cache: bool,
+    /// Stages in which nothing is looked up in the cache.
+    pub no_cache_stages: Vec<String>,
+    /// Network of RUN steps that do not say.
+    pub network: Network,
+    /// Names and addresses for RUN steps' `/etc/hosts`.
+    pub extra_hosts: Vec<(String, String)>,
+    /// Size of `/dev/shm` in RUN steps, in bytes.
+    pub shm_size: Option<u64>,
+    /// Limits of RUN steps: name, soft and hard value.
+    pub ulimits: Vec<(String, u64, u64)>,
+    /// What RUN steps may ask for.
+    pub rights: Rights,
+    /// What is built for; this machine's platform when absent.
+    pub platform: Option<String>,
+    /// Content of `/etc/resolv.conf` in RUN steps.
+    pub resolv_conf: String,
+    /// How servers are reached.
+    pub http: http::Settings,
+    /// How registries are reached.
+    pub registries: registry::Settings,
+    /// When images are pulled.
+    pub pull: Pull,
+    /// What becomes of the result.
+    pub outputs: Vec<Output>,
+    /// Steps that may run at once.
+    pub jobs: NonZeroUsize,
+}
+
+/// When base images are pulled. One that is named by its digest can't change, and is pulled only when it is missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Pull {
+    /// When the store has none of that name.
+    #[default]
+    Missing,
+    /// Always, if the registry has another one by now.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// One thing to hand out.
+#[derive(Debug)]
+pub struct Output {
+    /// In which form.
+    pub kind: OutputKind,
+    /// Where to; [`OutputKind::Nothing`] and [`OutputKind::Store`] need none.
+    pub destination: Option<Destination>,
+    /// How layers of this build travel.
+    pub compression: Compression,
+    /// Whether layers of the base image are compressed the same way.
+    pub force_compression: bool,
+    /// Whether later times of files are set to `SOURCE_DATE_EPOCH`.
+    pub rewrite_timestamp: bool,
+    /// OCI's media types, or Docker's; absent means what is usual for the form.
+    pub oci_media_types: Option<bool>,
+    /// Further names of the image.
+    pub names: Vec<Reference>,
+}
+
+/// In which form a result is handed out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OutputKind {
+    /// Not at all: the build is done and cached.
+    Nothing,
+    /// An image in the store.
+    Store,
+    /// An OCI layout, as a tar.
+    Oci,
+    /// An OCI layout, as a directory.
+    OciDirectory,
+    /// What `docker load` reads, as a tar.
+    Docker,
+    /// The same, as a directory.
+    DockerDirectory,
+    /// The files of the image, as a tar.
+    Tar,
+    /// The files of the image, in a directory.
+    Local,
+}
+
+/// Where a result goes.
+pub enum Destination {
+    /// A file or directory.
+    Path(PathBuf),
+    /// A stream, such as standard output.
+    Stream(Box<dyn Write + Send>),
+}
+
+impl fmt::Debug for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path(path) => f.debug_tuple("Path").field(path).finish(),
+            Self::Stream(_) => f.write_str("Stream"),
+        }
+    }
+}
+
+/// Where the user's files are.
+pub enum ContextSource {
+    /// A directory.
+    Directory(PathBuf),
+    /// A stream: a tar, compressed or not, or a Dockerfile that needs no files.
+    Stream(Box<dyn Read + Send>),
+}
+
+impl fmt::Debug for ContextSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Directory(path) => f.debug_tuple("Directory").field(path).finish(),
+            Self::Stream(_) => f.write_str("Stream"),
+        }
+    }
+}
+
+/// Where the Dockerfile is.
+#[derive(Debug)]
+pub enum DockerfileSource {
+    /// `Dockerfile` in the context, or `dockerfile`.
+    Context,
+    /// A file; a relative path that does not exist is looked for in the context too.
+    File(PathBuf),
+    /// The text itself, with a name for messages.
+    Text {
+        /// Shown before line numbers.
+        name: String,
+        /// The Dockerfile.
+        text: String,
+    },
+}
+
+/// A context with a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NamedContext {
+    /// A directory.
+    Directory(PathBuf),
+    /// An OCI layout, as a directory or a tar of one, and which of its images: a tag or a digest.
+    Layout {
+        /// Where.
+        path: PathBuf,
+        /// After `:` or `@`.
+        selector: Option<String>,
+    },
+    /// An image by name.
+    Image(String),
+}
