@@ -1,3 +1,7 @@
 //! The varve command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(varve::cli::main(std::env::args_os()))
+}

@@ -1,0 +1,273 @@
+//! What can be typed, each flag described once.
+//!
+//! Flags of `build` are named as `docker build` names them.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Builds container images from Dockerfiles.
+#[derive(Debug, Parser)]
+#[command(name = "varve", version, about, disable_help_subcommand = true)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Build an image from a Dockerfile
+    Build(Box<BuildArguments>),
+    /// Run a command in a new container made from an image of the store
+    Run(Box<RunArguments>),
+    /// List the images of the store
+    Images(ImagesArguments),
+    /// Look at Dockerfiles without building them
+    #[command(subcommand)]
+    Dockerfile(DockerfileCommand),
+    /// Show the version
+    Version,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct StoreArguments {
+    /// Directory of the store [default: /var/lib/varve for root, the user's data directory otherwise]
+    #[arg(long, value_name = "DIR", env = "VARVE_ROOT", hide_env_values = true)]
+    pub(super) root: Option<PathBuf>,
+}
+
+// Of a flag given twice the last counts, as with `docker`; scripts add theirs to those of an alias.
+#[derive(Debug, Args)]
+#[command(args_override_self = true)]
+pub(super) struct BuildArguments {
+    #[command(flatten)]
+    pub(super) store: StoreArguments,
+
+    /// Build context: a directory, or `-` for a tar (or a Dockerfile) on standard input
+    #[arg(value_name = "CONTEXT")]
+    pub(super) context: PathBuf,
+
+    /// Name of the image, as NAME[:TAG]; repeatable
+    #[arg(short = 't', long = "tag", value_name = "NAME")]
+    pub(super) tags: Vec<String>,
+
+    /// Dockerfile, or `-` for standard input [default: CONTEXT/Dockerfile]
+    #[arg(short = 'f', long, value_name = "FILE")]
+    pub(super) file: Option<PathBuf>,
+
+    /// Stage to build [default: the last one]
+    #[arg(long, value_name = "STAGE")]
+    pub(super) target: Option<String>,
+
+    /// Value of an ARG; without a value, that of the environment variable; repeatable
+    #[arg(long = "build-arg", value_name = "KEY[=VALUE]")]
+    pub(super) build_args: Vec<String>,
+
+    /// Another context under a name: a directory, oci-layout://PATH[:TAG|@DIGEST] or docker-image://NAME; repeatable
+    #[arg(long = "build-context", value_name = "NAME=VALUE")]
+    pub(super) build_contexts: Vec<String>,
+
+    /// Label of the image; repeatable
+    #[arg(long = "label", value_name = "KEY=VALUE")]
+    pub(super) labels: Vec<String>,
+
+    /// Secret for RUN --mount=type=secret: id=ID[,src=FILE|,env=NAME]; repeatable
+    #[arg(long = "secret", value_name = "SPEC")]
+    pub(super) secrets: Vec<String>,
+
+    /// Do not use results of earlier builds
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false)]
+    pub(super) no_cache: bool,
+
+    /// Stages that do not use results of earlier builds; repeatable, or with commas
+    #[arg(long = "no-cache-filter", value_name = "STAGE", value_delimiter = ',')]
+    pub(super) no_cache_filter: Vec<String>,
+
+    /// Network of RUN steps
+    #[arg(long, value_enum, default_value_t = NetworkArgument::Default)]
+    pub(super) network: NetworkArgument,
+
+    /// Entry of RUN steps' /etc/hosts; repeatable
+    #[arg(long = "add-host", value_name = "NAME:ADDRESS")]
+    pub(super) add_hosts: Vec<String>,
+
+    /// Size of /dev/shm in RUN steps, such as 128m
+    #[arg(long, value_name = "BYTES")]
+    pub(super) shm_size: Option<String>,
+
+    /// Limit of RUN steps, as NAME=SOFT[:HARD]; repeatable
+    #[arg(long = "ulimit", value_name = "SPEC")]
+    pub(super) ulimits: Vec<String>,
+
+    /// Grant a right that a Dockerfile asks for: security.insecure or network.host; repeatable
+    #[arg(long = "allow", value_name = "RIGHT")]
+    pub(super) allow: Vec<String>,
+
+    /// Platform of the image; commands run only where it is the machine's own
+    #[arg(long, value_name = "OS/ARCH[/VARIANT]", env = "DOCKER_DEFAULT_PLATFORM")]
+    pub(super) platform: Option<String>,
+
+    /// When to fetch base images from their registries; alone it means `always`
+    #[arg(long, value_enum, value_name = "WHEN", num_args = 0..=1, require_equals = true,
+        default_missing_value = "always", default_value_t = PullArgument::Missing)]
+    pub(super) pull: PullArgument,
+
+    /// Registry that is spoken to without TLS, as HOST[:PORT]; those on this machine always are; repeatable
+    #[arg(long = "insecure-registry", value_name = "HOST")]
+    pub(super) insecure_registries: Vec<String>,
+
+    /// File with certificates of further authorities to trust, in PEM form; repeatable
+    #[arg(long = "ca-cert", value_name = "FILE")]
+    pub(super) ca_certs: Vec<PathBuf>,
+
+    /// Where the result goes: a directory, `-` for a tar on standard output, or
+    /// type=oci|docker|tar|local|cacheonly[,dest=PATH][,compression=gzip|zstd|uncompressed]; repeatable
+    #[arg(short = 'o', long = "output", value_name = "SPEC")]
+    pub(super) outputs: Vec<String>,
+
+    /// How to show progress [default: $BUILDKIT_PROGRESS, or auto]
+    #[arg(long, value_enum)]
+    pub(super) progress: Option<Progress>,
+
+    /// Print the image ID only
+    #[arg(short = 'q', long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false)]
+    pub(super) quiet: bool,
+
+    /// Write the image ID to a file
+    #[arg(long, value_name = "FILE")]
+    pub(super) iidfile: Option<PathBuf>,
+
+    /// Write what was made to a file, as JSON
+    #[arg(long, value_name = "FILE")]
+    pub(super) metadata_file: Option<PathBuf>,
+
+    /// Steps that may run at once
+    #[arg(long, value_name = "NUMBER", default_value = "16")]
+    pub(super) jobs: std::num::NonZeroUsize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum PullArgument {
+    /// At every build, if the registry has a newer one
+    #[value(alias = "true")]
+    Always,
+    /// When the store has none of that name
+    #[value(alias = "false")]
+    Missing,
+    /// Never
+    Never,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum NetworkArgument {
+    /// The usual one: the machine's
+    Default,
+    /// Only a loopback interface
+    None,
+    /// The machine's
+    Host,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Progress {
+    /// `tty` on a terminal, `plain` elsewhere
+    Auto,
+    /// A line per event
+    Plain,
+    /// A live view
+    Tty,
+    /// Nothing
+    Quiet,
+}
+
+#[derive(Debug, Args)]
+#[command(args_override_self = true)]
+pub(super) struct RunArguments {
+    #[command(flatten)]
+    pub(super) store: StoreArguments,
+
+    /// Remove the container when it ends; always so
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = true)]
+    pub(super) rm: bool,
+
+    /// Keep standard input open
+    #[arg(short = 'i', long)]
+    pub(super) interactive: bool,
+
+    /// Give the command a terminal [default: when standard input and output are one]
+    #[arg(short = 't', long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(super) tty: Option<bool>,
+
+    /// Environment variable; without a value, that of the caller; repeatable
+    #[arg(short = 'e', long = "env", value_name = "KEY[=VALUE]")]
+    pub(super) env: Vec<String>,
+
+    /// User, as USER[:GROUP] by name or number
+    #[arg(short = 'u', long, value_name = "USER")]
+    pub(super) user: Option<String>,
+
+    /// Working directory
+    #[arg(short = 'w', long, value_name = "DIR")]
+    pub(super) workdir: Option<String>,
+
+    /// First words of the command instead of the image's; empty for none
+    #[arg(long, value_name = "PROGRAM")]
+    pub(super) entrypoint: Option<String>,
+
+    /// Host name
+    #[arg(long, value_name = "NAME")]
+    pub(super) hostname: Option<String>,
+
+    /// Network of the container
+    #[arg(long, alias = "net", value_enum, default_value_t = NetworkArgument::Default)]
+    pub(super) network: NetworkArgument,
+
+    /// Directory or file of the machine to show in the container, as SOURCE:TARGET[:ro]; repeatable
+    #[arg(short = 'v', long = "volume", value_name = "SPEC")]
+    pub(super) volumes: Vec<String>,
+
+    /// Write an OCI runtime bundle to this directory instead of running
+    #[arg(long, value_name = "DIR")]
+    pub(super) bundle: Option<PathBuf>,
+
+    /// Image, as NAME[:TAG] or image ID
+    #[arg(value_name = "IMAGE")]
+    pub(super) image: String,
+
+    /// Command and arguments instead of the image's
+    #[arg(value_name = "COMMAND", trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(super) command: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ImagesArguments {
+    #[command(flatten)]
+    pub(super) store: StoreArguments,
+
+    /// Print image IDs only
+    #[arg(short = 'q', long)]
+    pub(super) quiet: bool,
+
+    /// Do not shorten image IDs
+    #[arg(long)]
+    pub(super) no_trunc: bool,
+
+    /// Print as JSON, one image a line
+    #[arg(long, value_name = "FORMAT", value_parser = ["json", "table"], default_value = "table")]
+    pub(super) format: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum DockerfileCommand {
+    /// Print the tree of a Dockerfile as JSON
+    Ast {
+        /// Dockerfile, or `-` for standard input
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Report what is wrong in Dockerfiles; a directory stands for all Dockerfiles in it that git does not ignore
+    Check {
+        /// Files and directories
+        #[arg(value_name = "PATH", required = true)]
+        paths: Vec<PathBuf>,
+    },
+}

@@ -1,0 +1,477 @@
+//! `varve build`: what was typed becomes a request, and the outcome becomes lines, files and an exit code.
+
+use super::arguments::{BuildArguments, NetworkArgument, Progress as Style, PullArgument};
+use super::failure::{Exit, Failure, Usage};
+use super::machine::{self, Machine};
+use super::network;
+use super::output::{fields, size};
+use super::progress;
+use crate::build::{
+    self, ContextSource, Destination, DockerfileSource, NamedContext, Outcome, Output, OutputKind, Progress, Pull,
+    Request,
+};
+use crate::execute::Secret;
+use crate::layer::Compression;
+use crate::oci::Reference;
+use crate::plan::Network;
+use crate::schedule::Cancel;
+use std::collections::BTreeMap;
+use std::io::{IsTerminal as _, Read as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+pub(super) fn run(arguments: BuildArguments, cancel: &Arc<Cancel>) -> Result<Exit, Failure> {
+    let request = request(&arguments)?;
+    let machine = Machine::enter(arguments.store.root.as_deref())?;
+    let screen = progress::screen(style(arguments.progress), arguments.quiet);
+    if let Some(note) = machine.note() {
+        screen.show(Progress::Warning(format!("note: {note}")));
+    }
+    let _signals = machine::cancel_on_signals(cancel);
+    let result = build::build(&machine.store()?, &machine.host(), request, cancel, &|progress| {
+        screen.show(progress)
+    });
+    screen.close();
+    let outcome = result?;
+    report(&arguments, &outcome)?;
+    Ok(Exit::Done)
+}
+
+/// The style that was asked for, here or in the environment, whose other values are for other tools.
+fn style(given: Option<Style>) -> Style {
+    given.unwrap_or_else(|| match std::env::var("BUILDKIT_PROGRESS").as_deref() {
+        Ok("plain") => Style::Plain,
+        Ok("tty") => Style::Tty,
+        Ok("quiet" | "none") => Style::Quiet,
+        _ => Style::Auto,
+    })
+}
+
+/// What remains to be told when the build is done.
+fn report(arguments: &BuildArguments, outcome: &Outcome) -> Result<(), Failure> {
+    let write = |path: &Path, text: &str| {
+        std::fs::write(path, text)
+            .map_err(|error| Failure::machine(format!("cannot write `{}`: {error}", path.display())))
+    };
+    let id = outcome.image.config.as_ref().map(|config| config.digest.to_string());
+    if let Some(path) = &arguments.iidfile {
+        write(path, id.as_deref().unwrap_or_default())?;
+    }
+    if let Some(path) = &arguments.metadata_file {
+        let mut text = serde_json::to_string_pretty(&outcome.metadata()).unwrap_or_default();
+        text.push('\n');
+        write(path, &text)?;
+    }
+    if arguments.quiet {
+        if let Some(id) = &id {
+            super::print(id)?;
+        }
+        return Ok(());
+    }
+    let names = outcome.names.join(", ");
+    let what = match (&id, names.is_empty()) {
+        (Some(id), true) => format!("image {id}"),
+        (Some(id), false) => format!("{names}, image {id}"),
+        (None, _) => "done".to_owned(),
+    };
+    let counted = |count: usize, what: &str| format!("{count} step{} {what}", if count == 1 { "" } else { "s" });
+    super::note(&format!(
+        "{what}: {}, {}, in {:.2}s",
+        counted(outcome.built, "built"),
+        counted(outcome.reused, "reused"),
+        outcome.duration.as_secs_f64(),
+    ));
+    Ok(())
+}
+
+/// Turns what was typed into what is meant.
+fn request(arguments: &BuildArguments) -> Result<Request, Usage> {
+    let from_stdin = |path: &Path| path == Path::new("-");
+    let context_is_stdin = from_stdin(&arguments.context);
+    let dockerfile = match &arguments.file {
+        None => DockerfileSource::Context,
+        Some(path) if from_stdin(path) => {
+            if context_is_stdin {
+                return Err(Usage::new("context and Dockerfile can't both come from standard input"));
+            }
+            DockerfileSource::Text {
+                name: "standard input".to_owned(),
+                text: dockerfile_from_stdin()?,
+            }
+        }
+        Some(path) => DockerfileSource::File(path.clone()),
+    };
+    let context = if context_is_stdin {
+        if std::io::stdin().is_terminal() {
+            return Err(Usage::new(
+                "`-` reads a context from standard input, which is a terminal",
+            ));
+        }
+        ContextSource::Stream(Box::new(std::io::stdin()))
+    } else {
+        ContextSource::Directory(arguments.context.clone())
+    };
+    let outputs = outputs(&arguments.outputs)?;
+    let makes_image =
+        |output: &Output| !matches!(output.kind, OutputKind::Nothing | OutputKind::Tar | OutputKind::Local);
+    if arguments.iidfile.is_some()
+        && arguments.tags.is_empty()
+        && !outputs.is_empty()
+        && !outputs.iter().any(makes_image)
+    {
+        return Err(Usage::new(
+            "`--iidfile` needs an image, and these outputs make none: give it a name with `-t`",
+        ));
+    }
+    let tags: Result<Vec<Reference>, Usage> = arguments.tags.iter().map(|name| tag(name)).collect();
+    Ok(Request {
+        context,
+        dockerfile,
+        target: arguments.target.clone(),
+        tags: tags?,
+        build_args: build_args(&arguments.build_args),
+        named_contexts: each(&arguments.build_contexts, named_context)?,
+        labels: each(&arguments.labels, |label| {
+            Ok(label.split_once('=').map_or((label.to_owned(), String::new()), pair))
+        })?,
+        secrets: each(&arguments.secrets, secret)?
+            .into_iter()
+            .collect::<BTreeMap<_, _>>(),
+        no_cache: arguments.no_cache,
+        no_cache_stages: arguments.no_cache_filter.clone(),
+        network: network(arguments.network),
+        extra_hosts: each(&arguments.add_hosts, extra_host)?,
+        shm_size: arguments.shm_size.as_deref().map(size).transpose()?,
+        ulimits: each(&arguments.ulimits, ulimit)?,
+        rights: rights(arguments)?,
+        platform: arguments.platform.clone(),
+        resolv_conf: std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default(),
+        http: network::http(&arguments.ca_certs),
+        registries: network::registries(&arguments.insecure_registries),
+        pull: match arguments.pull {
+            PullArgument::Always => Pull::Always,
+            PullArgument::Missing => Pull::Missing,
+            PullArgument::Never => Pull::Never,
+        },
+        outputs,
+        jobs: arguments.jobs,
+    })
+}
+
+fn each<T>(given: &[String], parse: impl Fn(&str) -> Result<T, Usage>) -> Result<Vec<T>, Usage> {
+    given.iter().map(|text| parse(text)).collect()
+}
+
+fn pair((key, value): (&str, &str)) -> (String, String) {
+    (key.to_owned(), value.to_owned())
+}
+
+pub(super) fn network(argument: NetworkArgument) -> Network {
+    match argument {
+        NetworkArgument::Default => Network::Default,
+        NetworkArgument::None => Network::None,
+        NetworkArgument::Host => Network::Host,
+    }
+}
+
+/// The largest Dockerfile that is read, in bytes.
+const LARGEST_DOCKERFILE: u64 = 16 << 20;
+
+fn dockerfile_from_stdin() -> Result<String, Usage> {
+    let mut text = Vec::new();
+    std::io::stdin()
+        .take(LARGEST_DOCKERFILE + 1)
+        .read_to_end(&mut text)
+        .map_err(|error| Usage::new(format!("cannot read the Dockerfile from standard input: {error}")))?;
+    if text.len() as u64 > LARGEST_DOCKERFILE {
+        return Err(Usage::new("the Dockerfile on standard input is larger than 16 MiB"));
+    }
+    String::from_utf8(text).map_err(|_| Usage::new("the Dockerfile on standard input is not UTF-8 text"))
+}
+
+fn tag(name: &str) -> Result<Reference, Usage> {
+    let reference: Reference = name
+        .parse()
+        .map_err(|error| Usage::new(format!("`{name}` can't be the name of an image: {error}")))?;
+    if reference.digest().is_some() {
+        return Err(Usage::new(format!(
+            "`{name}` can't be given to an image: a digest is not chosen"
+        )));
+    }
+    Ok(reference)
+}
+
+/// A bare name takes the caller's variable, and is left out when there is none.
+fn build_args(given: &[String]) -> Vec<(String, String)> {
+    let value_of = |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
+    given
+        .iter()
+        .filter_map(|argument| match argument.split_once('=') {
+            Some(given) => Some(pair(given)),
+            None => value_of(argument).map(|value| (argument.clone(), value)),
+        })
+        .collect()
+}
+
+fn named_context(given: &str) -> Result<(String, NamedContext), Usage> {
+    let Some((name, value)) = given.split_once('=') else {
+        return Err(Usage::new(format!("`--build-context {given}`: want NAME=VALUE")));
+    };
+    if name.is_empty() || value.is_empty() {
+        return Err(Usage::new(format!(
+            "`--build-context {given}`: name and value can't be empty"
+        )));
+    }
+    let context = if let Some(layout) = value.strip_prefix("oci-layout://") {
+        let (path, selector) = split_selector(layout);
+        NamedContext::Layout {
+            path: PathBuf::from(path),
+            selector: selector.map(str::to_owned),
+        }
+    } else if let Some(image) = value.strip_prefix("docker-image://") {
+        NamedContext::Image(image.to_owned())
+    } else if let Some((scheme, _)) = value.split_once("://") {
+        return Err(Usage::new(format!(
+            "`--build-context {given}`: contexts of the kind `{scheme}://` are not supported yet"
+        )));
+    } else {
+        NamedContext::Directory(PathBuf::from(value))
+    };
+    Ok((name.to_owned(), context))
+}
+
+/// `PATH`, `PATH:TAG` or `PATH@DIGEST`. A colon before a slash belongs to the path.
+fn split_selector(layout: &str) -> (&str, Option<&str>) {
+    if let Some((path, digest)) = layout.split_once('@') {
+        return (path, Some(digest));
+    }
+    match layout.rsplit_once(':') {
+        Some((path, tag)) if !tag.contains('/') => (path, Some(tag)),
+        _ => (layout, None),
+    }
+}
+
+fn secret(given: &str) -> Result<(String, Secret), Usage> {
+    let (mut id, mut file, mut variable, mut kind) = (None, None, None, None);
+    for (key, value) in fields(given)? {
+        let value = value
+            .filter(|value| !value.is_empty())
+            .ok_or_else(|| Usage::new(format!("`--secret {given}`: `{key}` has no value")))?;
+        match key.as_str() {
+            "id" => id = Some(value),
+            "src" | "source" => file = Some(value),
+            "env" => variable = Some(value),
+            "type" if value == "file" || value == "env" => kind = Some(value),
+            _ => return Err(Usage::new(format!("`--secret {given}`: `{key}={value}` is not known"))),
+        }
+    }
+    if kind.as_deref() == Some("env") && variable.is_none() {
+        variable = file.take();
+    }
+    let Some(id) = id.or_else(|| file.clone()).or_else(|| variable.clone()) else {
+        return Err(Usage::new(format!("`--secret {given}`: an id is missing")));
+    };
+    let value = match (file, variable) {
+        (Some(_), Some(_)) => {
+            return Err(Usage::new(format!(
+                "`--secret {given}`: give either a file or a variable"
+            )));
+        }
+        (Some(file), None) => std::fs::read(&file)
+            .map_err(|error| Usage::new(format!("`--secret {given}`: cannot read `{file}`: {error}")))?,
+        (None, variable) => {
+            use std::os::unix::ffi::OsStringExt as _;
+            let name = variable.unwrap_or_else(|| id.clone());
+            let value = std::env::var_os(&name)
+                .ok_or_else(|| Usage::new(format!("`--secret {given}`: the variable `{name}` is not set")))?;
+            value.into_vec()
+        }
+    };
+    if value.len() > LARGEST_SECRET {
+        return Err(Usage::new(format!("`--secret {given}`: larger than 500 KiB")));
+    }
+    Ok((id, Secret::new(value)))
+}
+
+/// As BuildKit has it.
+const LARGEST_SECRET: usize = 500 << 10;
+
+fn extra_host(given: &str) -> Result<(String, String), Usage> {
+    let bad = || Usage::new(format!("`--add-host {given}`: want NAME:ADDRESS"));
+    let (name, address) = given.split_once(['=', ':']).ok_or_else(bad)?;
+    let address = address.trim_start_matches('[').trim_end_matches(']');
+    if name.is_empty() || address.parse::<std::net::IpAddr>().is_err() {
+        return Err(bad());
+    }
+    Ok((name.to_owned(), address.to_owned()))
+}
+
+fn ulimit(given: &str) -> Result<(String, u64, u64), Usage> {
+    let bad = || {
+        Usage::new(format!(
+            "`--ulimit {given}`: want NAME=SOFT[:HARD], with -1 for no limit"
+        ))
+    };
+    let (name, values) = given.split_once('=').ok_or_else(bad)?;
+    let value = |text: &str| {
+        if text == "-1" {
+            Ok(u64::MAX)
+        } else {
+            text.parse().map_err(|_| bad())
+        }
+    };
+    let (soft, hard) = match values.split_once(':') {
+        Some((soft, hard)) => (value(soft)?, value(hard)?),
+        None => (value(values)?, value(values)?),
+    };
+    if soft > hard {
+        return Err(Usage::new(format!(
+            "`--ulimit {given}`: the soft limit is above the hard one"
+        )));
+    }
+    Ok((name.to_owned(), soft, hard))
+}
+
+fn rights(arguments: &BuildArguments) -> Result<crate::execute::Rights, Usage> {
+    // Who asks for the machine's network for all steps has granted it.
+    let host_network = arguments.network == NetworkArgument::Host;
+    let mut rights = crate::execute::Rights {
+        insecure: false,
+        host_network,
+    };
+    for right in &arguments.allow {
+        match right.as_str() {
+            "security.insecure" => rights.insecure = true,
+            "network.host" => rights.host_network = true,
+            other => {
+                return Err(Usage::new(format!(
+                    "`--allow {other}`: want `security.insecure` or `network.host`"
+                )));
+            }
+        }
+    }
+    Ok(rights)
+}
+
+/// The outputs; none given means the image goes to the store only.
+fn outputs(given: &[String]) -> Result<Vec<Output>, Usage> {
+    each(given, output)
+}
+
+fn output(given: &str) -> Result<Output, Usage> {
+    if !given.contains('=') && !given.contains(',') {
+        return if given == "-" {
+            Ok(new(OutputKind::Tar, Some(stdout()?)))
+        } else {
+            Ok(new(OutputKind::Local, Some(Destination::Path(PathBuf::from(given)))))
+        };
+    }
+    let bad = |text: &str| Usage::new(format!("`-o {given}`: {text}"));
+    let (mut kind, mut destination) = (None, None);
+    let mut output = new(OutputKind::Oci, None);
+    let mut as_directory = false;
+    let mut level = None;
+    let mut compression = None;
+    for (key, value) in fields(given)? {
+        let value = value.ok_or_else(|| bad(&format!("`{key}` has no value")))?;
+        let flag = || match value.to_ascii_lowercase().as_str() {
+            "true" | "1" => Ok(true),
+            "false" | "0" => Ok(false),
+            _ => Err(bad(&format!("`{key}={value}` is neither true nor false"))),
+        };
+        match key.as_str() {
+            "type" => {
+                kind = Some(match value.as_str() {
+                    "oci" => OutputKind::Oci,
+                    "docker" => OutputKind::Docker,
+                    "tar" => OutputKind::Tar,
+                    "local" => OutputKind::Local,
+                    "cacheonly" => OutputKind::Nothing,
+                    "image" => OutputKind::Store,
+                    "registry" => return Err(bad("pushing to a registry is not supported yet")),
+                    _ => {
+                        let kinds = ["oci", "docker", "tar", "local", "cacheonly", "image"];
+                        let hint = crate::diagnostic::nearest(&value, kinds)
+                            .map_or_else(|| kinds.join(", "), |near| format!("did you mean `{near}`?"));
+                        return Err(bad(&format!("`{value}` is no type of output: {hint}")));
+                    }
+                });
+            }
+            "dest" => destination = Some(value),
+            "tar" => as_directory = !flag()?,
+            "name" => output.names = value.split(',').map(tag).collect::<Result<_, _>>()?,
+            "compression" => compression = Some(value),
+            "compression-level" => {
+                level = Some(
+                    value
+                        .parse::<i32>()
+                        .map_err(|_| bad(&format!("`{value}` is no level")))?,
+                );
+            }
+            "force-compression" => output.force_compression = flag()?,
+            "rewrite-timestamp" => output.rewrite_timestamp = flag()?,
+            "oci-mediatypes" => output.oci_media_types = Some(flag()?),
+            _ => return Err(bad(&format!("`{key}` is not known"))),
+        }
+    }
+    output.compression = match (compression.as_deref(), level) {
+        (None | Some("gzip"), level) => Compression::gzip(level),
+        (Some("zstd"), level) => Compression::zstd(level),
+        (Some("uncompressed" | "none"), _) => Ok(Compression::None),
+        (Some(other), _) => return Err(bad(&format!("`{other}` is no compression: gzip, zstd or uncompressed"))),
+    }
+    .map_err(|error| bad(&error.to_string()))?;
+    output.kind = match (
+        kind.ok_or_else(|| bad("a type is missing, as in `type=oci`"))?,
+        as_directory,
+    ) {
+        (OutputKind::Oci, true) => OutputKind::OciDirectory,
+        (OutputKind::Docker, true) => OutputKind::DockerDirectory,
+        (kind, false) => kind,
+        (_, true) => return Err(bad("`tar=false` is for the types oci and docker")),
+    };
+    let needs_path = matches!(
+        output.kind,
+        OutputKind::Local | OutputKind::OciDirectory | OutputKind::DockerDirectory
+    );
+    output.destination = match destination.as_deref() {
+        None if matches!(output.kind, OutputKind::Nothing | OutputKind::Store) => None,
+        None | Some("-") if needs_path => return Err(bad("`dest=` must name a directory")),
+        None | Some("-") => Some(stdout().map_err(|_| bad("`dest=` is missing, and standard output is a terminal"))?),
+        Some(path) => Some(Destination::Path(PathBuf::from(path))),
+    };
+    Ok(output)
+}
+
+fn new(kind: OutputKind, destination: Option<Destination>) -> Output {
+    Output {
+        kind,
+        destination,
+        compression: Compression::GZIP,
+        force_compression: false,
+        rewrite_timestamp: false,
+        oci_media_types: None,
+        names: Vec::new(),
+    }
+}
+
+fn stdout() -> Result<Destination, Usage> {
+    if std::io::stdout().is_terminal() {
+        return Err(Usage::new("`-` writes to standard output, which is a terminal"));
+    }
+    let stream: Box<dyn std::io::Write + Send> = Box::new(std::io::BufWriter::with_capacity(1 << 16, Stdout));
+    Ok(Destination::Stream(stream))
+}
+
+/// Standard output without its own buffer, which ends lines early.
+struct Stdout;
+
+impl std::io::Write for Stdout {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        Ok(rustix::io::write(rustix::stdio::stdout(), bytes)?)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        std::io::stdout().flush()
+    }
+}

@@ -1,0 +1,78 @@
+//! Turns arguments into requests, events into lines, and errors into exit codes.
+//!
+//! Enter by [`main`]. Only this room prints, reads the environment, or chooses an exit code.
+
+mod arguments;
+mod build;
+mod dockerfile;
+mod failure;
+mod images;
+mod machine;
+mod network;
+mod output;
+mod progress;
+mod run;
+
+use crate::schedule::Cancel;
+use arguments::{Arguments, Command};
+use clap::Parser as _;
+use failure::{Exit, Failure};
+use std::ffi::OsString;
+use std::io::{IsTerminal as _, Write as _};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Does what the command line says and returns the exit code.
+///
+/// Called through a link named `build`, the program acts as `varve build`.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
+    let mut arguments: Vec<OsString> = arguments.into_iter().collect();
+    let called_build = arguments
+        .first()
+        .and_then(|name| Path::new(name).file_name())
+        .is_some_and(|name| name == "build");
+    if called_build {
+        arguments.insert(1, "build".into());
+    }
+    let parsed = match Arguments::try_parse_from(&arguments) {
+        Ok(parsed) => parsed,
+        Err(error) => {
+            // Help and version go to standard output, and are no failure.
+            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
+            let _ = error.print();
+            return exit.code();
+        }
+    };
+    let cancel = Arc::new(Cancel::new());
+    let result = match parsed.command {
+        Command::Build(arguments) => build::run(*arguments, &cancel),
+        Command::Run(arguments) => run::run(*arguments),
+        Command::Images(arguments) => images::run(&arguments),
+        Command::Dockerfile(command) => dockerfile::run(&command),
+        Command::Version => print(&format!("varve {}", env!("CARGO_PKG_VERSION"))).map(|()| Exit::Done),
+    };
+    match result {
+        Ok(exit) => exit.code(),
+        Err(Failure { text, exit }) => {
+            if !text.is_empty() {
+                note(&text);
+            }
+            exit.code()
+        }
+    }
+}
+
+/// A line on standard output. A reader that went away ends the program silently.
+fn print(line: &str) -> Result<(), Failure> {
+    writeln!(std::io::stdout(), "{line}").map_err(|_| Failure::silent(Exit::Failed))
+}
+
+/// Whether errors are shown in colour: on a terminal, unless `NO_COLOR` is set to anything.
+fn color() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// A line on standard error, if anybody reads it.
+fn note(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
