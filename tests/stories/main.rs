@@ -1,0 +1,31 @@
+//! Stories of the whole program, told at the command line: one module per topic.
+//!
+//! `KEEP=1` leaves the workbenches of tests where they are.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    missing_docs,
+    missing_debug_implementations,
+    unreachable_pub,
+    reason = "a test that unwraps is a test that fails, and tells why on standard error"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod cache;
+mod context;
+mod copying;
+mod errors;
+mod first_light;
+mod hostile;
+mod images;
+mod interrupted;
+mod mounts;
+mod network;
+mod outputs;
+mod peers;
+mod reproducible;
+mod rootless;
+mod running;
+mod sandbox;
