@@ -12,12 +12,12 @@ use rustix::fs::{
     AtFlags, Mode, OFlags, ResolveFlags, openat, openat2, readlinkat, renameat, statat, symlinkat, syncfs, unlinkat,
 };
 use rustix::io::Errno;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 fn name_of(content: &ContentId) -> String {
     format!("deltas/v1/{}", content.hex())
@@ -74,7 +74,6 @@ impl Store {
         }
         renamed.map_err(root.io("store the delta", &to))?;
         draft.name.clear();
-        self.whole().put(content);
         if self.durability() == Durability::Synced {
             sync_folder(&root, "deltas/v1")?;
         } else {
@@ -97,20 +96,7 @@ impl Store {
     }
 
     /// Whether a delta is there and whole.
-    ///
-    /// Looked at once for each handle: while a store is open, only the handle itself takes deltas away.
     pub fn has_delta(&self, content: &ContentId) -> Result<bool, StoreError> {
-        if self.whole().has(content) {
-            return Ok(true);
-        }
-        let found = self.look_for_delta(content)?;
-        if found {
-            self.whole().put(*content);
-        }
-        Ok(found)
-    }
-
-    fn look_for_delta(&self, content: &ContentId) -> Result<bool, StoreError> {
         let name = name_of(content);
         let root = self.root();
         match statat(&root.fd, format!("{name}/listing"), AtFlags::SYMLINK_NOFOLLOW) {
@@ -188,7 +174,6 @@ impl Store {
     pub fn discard_delta(&self, content: &ContentId) -> Result<(), StoreError> {
         let root = self.root();
         self.listings().forget(content);
-        self.whole().forget(content);
         let (from, to) = (name_of(content), format!("tmp/discarded-{:016x}", random()));
         match renameat(&root.fd, from.as_str(), &root.fd, to.as_str()) {
             Ok(()) => remove(root.fd.as_fd(), &to).map_err(root.io("remove the delta", &to)),
@@ -289,33 +274,6 @@ fn open_beneath(folder: BorrowedFd<'_>, path: &[u8]) -> io::Result<File> {
         }
         rest = &rest[piece.len() + 1..];
         held = Some(opened);
-    }
-}
-
-/// Deltas that were found to be there and whole.
-#[derive(Debug, Default)]
-pub(super) struct Whole(Mutex<HashSet<ContentId>>);
-
-impl Whole {
-    fn has(&self, content: &ContentId) -> bool {
-        self.contents().contains(content)
-    }
-
-    fn put(&self, content: ContentId) {
-        self.contents().insert(content);
-    }
-
-    fn forget(&self, content: &ContentId) {
-        self.contents().remove(content);
-    }
-
-    /// Forgets all, when others may have removed deltas meanwhile.
-    pub(super) fn clear(&self) {
-        self.contents().clear();
-    }
-
-    fn contents(&self) -> MutexGuard<'_, HashSet<ContentId>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

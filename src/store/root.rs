@@ -1,7 +1,7 @@
 //! Opening a store, and the folder that everything else is relative to.
 
 use super::database::Database;
-use super::delta::{Listings, Unsynced, Whole};
+use super::delta::{Listings, Unsynced};
 use super::lock::{Hold, Spares, try_lock};
 use super::work::Remover;
 use super::{Records, StoreError};
@@ -46,7 +46,6 @@ struct Inner {
     listings: Listings,
     durability: Durability,
     unsynced: Unsynced,
-    whole: Whole,
     spares: Arc<Spares>,
     remover: Arc<Remover>,
     boot: OnceLock<String>,
@@ -136,7 +135,6 @@ impl Store {
         Ok(Self(Arc::new(Inner {
             spares: Arc::new(Spares::new(Arc::clone(&root))),
             remover: Arc::new(Remover::new(Arc::clone(&root))),
-            whole: Whole::default(),
             root,
             database,
             listings: Listings::default(),
@@ -189,10 +187,6 @@ impl Store {
         &self.0.unsynced
     }
 
-    pub(super) fn whole(&self) -> &Whole {
-        &self.0.whole
-    }
-
     pub(super) fn spares(&self) -> &Arc<Spares> {
         &self.0.spares
     }
@@ -225,8 +219,6 @@ impl Store {
         };
         // Also after a failed try: changing a lock may lose it.
         super::lock::lock(root, "use.lock", lock, Hold::Shared, &|| false)?;
-        // Between the two locks another may have removed something.
-        self.whole().clear();
         result
     }
 }

