@@ -1,5 +1,6 @@
 //! Why a build failed, and how that is told.
 
+use crate::agent::Agents;
 use crate::context::ContextError;
 use crate::diagnostic::{Diagnostic, Source, causes, render};
 use crate::execute::ExecuteError;
@@ -148,6 +149,10 @@ fn help(error: &ExecuteError) -> Option<String> {
         ExecuteError::Sandbox(error) => error.advice(),
         ExecuteError::Select(error) => error.help().first().cloned(),
         ExecuteError::SecretMissing(id) => Some(format!("give it with `--secret id={id},src=FILE`")),
+        ExecuteError::SshMissing(id) if id == Agents::DEFAULT => {
+            Some("give it with `--ssh default`, or `--ssh default=KEYFILE`".to_owned())
+        }
+        ExecuteError::SshMissing(id) => Some(format!("give it with `--ssh {id}=SOCKET` or `--ssh {id}=KEYFILE`")),
         ExecuteError::NotAllowed(right) => Some(format!("grant it with `--allow {}`", right.trim_matches('`'))),
         ExecuteError::Command { status, .. } if *status == crate::sandbox::ExitStatus::Code(127) => {
             Some("exit status 127 usually means that a program was not found in the image".to_owned())

@@ -86,6 +86,7 @@ pub fn build(
         contexts: &contexts,
         remotes: &remotes,
         secrets: &request.secrets,
+        agents: &request.agents,
         rights: request.rights,
         machine: Machine {
             resolv_conf: request.resolv_conf.clone(),

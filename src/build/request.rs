@@ -1,5 +1,6 @@
 //! What a build is asked to do, as a value.
 
+use crate::agent::Agents;
 use crate::execute::{Rights, Secret};
 use crate::http;
 use crate::layer::Compression;
@@ -31,6 +32,8 @@ pub struct Request {
     pub labels: Vec<(String, String)>,
     /// Values for `RUN --mount=type=secret`, by id.
     pub secrets: BTreeMap<String, Secret>,
+    /// Agents for `RUN --mount=type=ssh`, by id.
+    pub agents: Agents,
     /// Do not look anything up in the cache.
     pub no_cache: bool,
     /// Stages in which nothing is looked up in the cache.

@@ -74,6 +74,10 @@ pub(super) struct BuildArguments {
     #[arg(long = "secret", value_name = "SPEC")]
     pub(super) secrets: Vec<String>,
 
+    /// Agent for RUN --mount=type=ssh: default, or ID=SOCKET, or ID=KEYFILE[,KEYFILE]; repeatable
+    #[arg(long = "ssh", value_name = "SPEC")]
+    pub(super) ssh: Vec<String>,
+
     /// Do not use results of earlier builds
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false)]
     pub(super) no_cache: bool,

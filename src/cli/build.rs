@@ -6,10 +6,12 @@ use super::machine::{self, Machine};
 use super::network;
 use super::output::{fields, size};
 use super::progress;
+use crate::agent::{AgentError, Agents, Source};
 use crate::build::{
     self, ContextSource, Destination, DockerfileSource, NamedContext, Outcome, Output, OutputKind, Progress, Pull,
     Request,
 };
+use crate::diagnostic::causes;
 use crate::execute::Secret;
 use crate::layer::Compression;
 use crate::oci::Reference;
@@ -137,6 +139,7 @@ fn request(arguments: &BuildArguments) -> Result<Request, Usage> {
         secrets: each(&arguments.secrets, secret)?
             .into_iter()
             .collect::<BTreeMap<_, _>>(),
+        agents: agents(&arguments.ssh)?,
         no_cache: arguments.no_cache,
         no_cache_stages: arguments.no_cache_filter.clone(),
         network: network(arguments.network),
@@ -291,6 +294,26 @@ fn secret(given: &str) -> Result<(String, Secret), Usage> {
         return Err(Usage::new(format!("`--secret {given}`: larger than 500 KiB")));
     }
     Ok((id, Secret::new(value)))
+}
+
+/// `ID`, or `ID=PATH[,PATH]`: a socket, or key files. Without a path it is the caller's agent.
+fn agents(given: &[String]) -> Result<Agents, Usage> {
+    let mut agents = Agents::default();
+    for spec in given {
+        let bad = |error: AgentError| Usage::new(format!("`--ssh {spec}`: {}", causes(&error).join(": ")));
+        let (id, paths) = spec.split_once('=').unwrap_or((spec, ""));
+        let paths: Vec<PathBuf> = match paths {
+            "" => {
+                let socket = std::env::var_os("SSH_AUTH_SOCK").filter(|path| !path.is_empty());
+                socket.into_iter().map(PathBuf::from).collect()
+            }
+            some => some.split(',').map(PathBuf::from).collect(),
+        };
+        let id = if id.is_empty() { Agents::DEFAULT } else { id };
+        let source = Source::open(&paths).map_err(bad)?;
+        agents.add(id, source).map_err(bad)?;
+    }
+    Ok(agents)
 }
 
 /// As BuildKit has it.

@@ -1,5 +1,6 @@
 //! Why a step could not be done.
 
+use crate::agent::AgentError;
 use crate::context::{ContextError, PatternError, SelectError};
 use crate::digest::{ContentId, DiffId};
 use crate::http::HttpError;
@@ -107,6 +108,14 @@ pub enum ExecuteError {
     /// An ssh agent that must be there was not given.
     #[error("the ssh agent `{0}` is required and was not given")]
     SshMissing(String),
+    /// An ssh agent could not be handed on.
+    #[error("cannot hand on the ssh agent `{id}`")]
+    Agent {
+        /// Its id.
+        id: String,
+        /// Why.
+        source: AgentError,
+    },
     /// The step needs a right that was not granted.
     #[error("the step asks for {0}, which was not granted")]
     NotAllowed(&'static str),

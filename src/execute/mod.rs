@@ -29,6 +29,7 @@ pub use sources::Contexts;
 pub use stack::{Stack, Stacks};
 pub use tree::{Tree, TreeLayer};
 
+use crate::agent::Agents;
 use crate::cache::{self, Found, Ingredients, MountContent, SourceContent};
 use crate::layer::{Host, OverlayXattrs, Time};
 use crate::plan::{Base, Copy, From, Graph, ImageKey, MountKind, Op, Run, Source, StepId};
@@ -75,6 +76,8 @@ pub struct Executor<'a> {
     pub remotes: &'a Remotes,
     /// Values of secrets, by id.
     pub secrets: &'a BTreeMap<String, Secret>,
+    /// Agents that steps may use, by id.
+    pub agents: &'a Agents,
     /// What is allowed.
     pub rights: Rights,
     /// What commands see of the machine.

@@ -2,6 +2,7 @@
 
 use super::stack::Stack;
 use super::{ExecuteError, Executor};
+use crate::agent::{Access, Serving};
 use crate::digest::Fields;
 use crate::layer::{Kind, TreePath};
 use crate::plan::{Mount, MountKind, Run, Sharing};
@@ -30,6 +31,7 @@ pub(super) struct Mounts<'a> {
     cancel: &'a Cancel,
     caches: Vec<CacheMount>,
     variables: Vec<(String, Vec<u8>)>,
+    agents: Vec<Serving>,
 }
 
 impl<'a> Mounts<'a> {
@@ -40,6 +42,7 @@ impl<'a> Mounts<'a> {
             cancel,
             caches: Vec::new(),
             variables: Vec::new(),
+            agents: Vec::new(),
         }
     }
 
@@ -112,11 +115,38 @@ impl<'a> Mounts<'a> {
                 }
                 setup.secret(target, secret.reveal(), u32::from(*mode), *uid, *gid)
             }
-            MountKind::Ssh { id, required, .. } => {
+            MountKind::Ssh {
+                id,
+                required,
+                mode,
+                uid,
+                gid,
+            } => {
+                let Some(source) = self.executor.agents.get(id) else {
+                    if *required {
+                        return Err(ExecuteError::SshMissing(id.clone()));
+                    }
+                    return Ok(setup);
+                };
+                let access = Access {
+                    mode: u32::from(*mode),
+                    uid: *uid,
+                    gid: *gid,
+                };
+                let folder = self.directory(&format!("mount{number}"))?;
+                let failed = |source| ExecuteError::Agent { id: id.clone(), source };
                 if *required {
-                    return Err(ExecuteError::SshMissing(id.clone()));
+                    source.check().map_err(failed)?;
                 }
-                setup
+                let serving = source.serve(&folder, access).map_err(failed)?;
+                let operation = Operation::Bind {
+                    source: serving.path().to_path_buf(),
+                    target: target.into(),
+                    flags: Flags::NODEV | Flags::NOSUID | Flags::NOEXEC,
+                    recursive: false,
+                };
+                self.agents.push(serving);
+                setup.with(operation)
             }
         })
     }

@@ -4,7 +4,7 @@ use super::mounts::{Mounted, Mounts};
 use super::stack::Stack;
 use super::{ExecuteError, Executor};
 use crate::layer::{Entry, Listing, Ownership};
-use crate::plan::{Network, Run, StepId};
+use crate::plan::{MountKind, Network, Run, StepId};
 use crate::sandbox::{self, Capabilities, Command, ExitStatus, Limit, Note, Resource, Root, Seccomp, Setup, Upper};
 use crate::schedule::{Cancel, Event, Listener, Stream};
 use crate::store::Draft;
@@ -19,6 +19,9 @@ use std::path::PathBuf;
 
 /// What Docker's builder gives a command whose image and Dockerfile set none.
 pub(super) const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Tells ssh where its agent is.
+const SOCKET_VARIABLE: &str = "SSH_AUTH_SOCK";
 
 /// Bytes of a failing command's output that its error shows again.
 const TAIL: usize = 4096;
@@ -115,6 +118,12 @@ pub(super) fn perform(running: &Running<'_>, root: &Stack, mounted: &Mounted) ->
     }
     if !given("HOME") {
         command = command.env("HOME", &identity.home);
+    }
+    // As in BuildKit, whether the agent is there or not.
+    if !given(SOCKET_VARIABLE)
+        && let Some(agent) = run.mounts.iter().find(|it| matches!(it.kind, MountKind::Ssh { .. }))
+    {
+        command = command.env(SOCKET_VARIABLE, &agent.target);
     }
     for (name, value) in mounts.secret_variables() {
         let variable = [name.as_bytes(), b"=", value].concat();

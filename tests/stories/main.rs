@@ -29,3 +29,4 @@ mod reproducible;
 mod rootless;
 mod running;
 mod sandbox;
+mod ssh;

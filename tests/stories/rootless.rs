@@ -1,6 +1,6 @@
 //! The main stories as a user who is not root: with subordinate ids, and without.
 
-use crate::support::{Image, Running, Workbench, peer, root, user_namespaces};
+use crate::support::{Agent, Image, Running, Workbench, openssh, peer, root, user_namespaces};
 use std::fs;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -125,6 +125,25 @@ fn without_subordinate_ids() {
         "{}",
         run.stderr
     );
+}
+
+#[test]
+fn an_ssh_agent_of_the_user() {
+    if !openssh() {
+        return;
+    }
+    let Some(user) = User::new() else { return };
+    let text = "FROM busybox AS ssh\nCOPY --from=tools . /\nFROM ssh\nRUN --mount=type=ssh,required ssh-add -l > /1\n\
+        USER app\nRUN --mount=type=ssh,uid=1000 ssh-add -l > /tmp/2\nRUN --mount=type=ssh,id=file,uid=1000 ssh-add -l > /tmp/3\n";
+    let bench = Workbench::with(text).owned_by(user.uid, user.gid);
+    let tools = bench.ssh_tools();
+    let key = bench.ssh_key("mine", &["-t", "ed25519", "-N", ""]);
+    let agent = Agent::with(&bench, &key);
+    let (socket, file) = (format!("default={}", agent.path()), format!("file={key}"));
+    let image = bench.image(&["--build-context", &tools, "--ssh", &socket, "--ssh", &file]);
+    for path in ["1", "tmp/2", "tmp/3"] {
+        assert!(image.read(path).contains("mine (ED25519)"), "{path}");
+    }
 }
 
 #[test]

@@ -5,10 +5,12 @@
 mod image;
 mod peers;
 mod run;
+mod ssh;
 
 pub use image::{Image, Kind, Node, untar};
 pub use peers::{busybox, peer, root, skip, user_namespaces};
 pub use run::{Run, Running};
+pub use ssh::{Agent, openssh};
 
 use std::ffi::OsStr;
 use std::fs;
