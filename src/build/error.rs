@@ -154,6 +154,11 @@ fn help(error: &ExecuteError) -> Option<String> {
         }
         ExecuteError::SshMissing(id) => Some(format!("give it with `--ssh {id}=SOCKET` or `--ssh {id}=KEYFILE`")),
         ExecuteError::NotAllowed(right) => Some(format!("grant it with `--allow {}`", right.trim_matches('`'))),
+        ExecuteError::Command {
+            out_of_memory: true, ..
+        } => Some(
+            "the kernel killed a process that reached the limit of memory; `--resource memory=` sets it".to_owned(),
+        ),
         ExecuteError::Command { status, .. } if *status == crate::sandbox::ExitStatus::Code(127) => {
             Some("exit status 127 usually means that a program was not found in the image".to_owned())
         }

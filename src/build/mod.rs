@@ -90,6 +90,7 @@ pub fn build(
         rights: request.rights,
         machine: Machine {
             resolv_conf: request.resolv_conf.clone(),
+            limits: request.limits.clone(),
         },
         stacks: Stacks::default(),
         name,
@@ -183,6 +184,7 @@ fn lower(
     lowering.extra_hosts = &request.extra_hosts;
     lowering.shm_size = request.shm_size;
     lowering.ulimits = &request.ulimits;
+    lowering.cgroup_parent = request.cgroup_parent.as_deref();
 
     let resolver = Resolver {
         store,

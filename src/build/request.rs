@@ -7,6 +7,7 @@ use crate::layer::Compression;
 use crate::oci::Reference;
 use crate::plan::Network;
 use crate::registry;
+use crate::sandbox::GroupLimits;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{Read, Write};
@@ -46,6 +47,10 @@ pub struct Request {
     pub shm_size: Option<u64>,
     /// Limits of RUN steps: name, soft and hard value.
     pub ulimits: Vec<(String, u64, u64)>,
+    /// The control group in which those of RUN steps are made.
+    pub cgroup_parent: Option<String>,
+    /// Limits of memory and processors for each RUN step.
+    pub limits: GroupLimits,
     /// What RUN steps may ask for.
     pub rights: Rights,
     /// What is built for; this machine's platform when absent.

@@ -15,6 +15,8 @@
 //! | ids of cache mounts, secrets and ssh agents    | yes        | they are part of the command's world            |
 //! | contents of cache mounts, values of secrets    | no         | they must leave no trace                        |
 //! | limits: ulimits, size of `/dev/shm`            | yes        | the command sees them                           |
+//! | parent of the control group                    | yes        | as BuildKit has it                              |
+//! | limits of memory and processors                | no         | they are the machine's, as the network is       |
 //! | copied names, contents, modes and owners       | yes        | they become the layer                           |
 //! | mode and owner that the instruction overwrites | no         | what will be written counts                     |
 //! | modification times of copied files             | no         | a fresh checkout must still match               |
@@ -99,6 +101,7 @@ impl Ingredients {
             extra_hosts,
             shm_size,
             ulimits,
+            cgroup_parent,
         } = run;
         let mut all = Self::new("RUN");
         all.add("root file system", root.to_string());
@@ -126,6 +129,9 @@ impl Ingredients {
         }
         for (name, soft, hard) in ulimits {
             all.add(format!("ulimit {name}"), format!("{soft}:{hard}"));
+        }
+        if let Some(parent) = cgroup_parent {
+            all.add("parent of the control group", parent);
         }
         for (name, body) in scripts {
             all.add(format!("script {name}"), body);

@@ -19,6 +19,7 @@ fn run() -> Run {
         extra_hosts: vec![("db".into(), "10.0.0.1".into())],
         shm_size: None,
         ulimits: vec![],
+        cgroup_parent: None,
     }
 }
 
@@ -134,7 +135,7 @@ fn the_root_file_system_of_a_linked_copy_is_out_unless_it_names_an_owner() {
 #[test]
 fn what_the_command_sees_is_in() {
     let plain = run_key(|_| ());
-    let changes: [fn(&mut Run); 9] = [
+    let changes: [fn(&mut Run); 10] = [
         |run| run.argv[2] = "make all".into(),
         |run| run.argv[0] = "/bin/bash".into(),
         |run| run.user = "app".into(),
@@ -143,6 +144,7 @@ fn what_the_command_sees_is_in() {
         |run| run.insecure = true,
         |run| run.hostname = "other".into(),
         |run| run.shm_size = Some(1),
+        |run| run.cgroup_parent = Some("/a".into()),
         |run| run.ulimits.push(("nofile".into(), 1, 2)),
     ];
     for change in changes {

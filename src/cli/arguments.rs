@@ -102,6 +102,18 @@ pub(super) struct BuildArguments {
     #[arg(long = "ulimit", value_name = "SPEC")]
     pub(super) ulimits: Vec<String>,
 
+    /// Control group in which those of RUN steps are made
+    #[arg(long, value_name = "PATH")]
+    pub(super) cgroup_parent: Option<String>,
+
+    /// Limit of each RUN step: memory, memory-swap, cpu-shares, cpu-period, cpu-quota, cpuset-cpus or cpuset-mems,
+    /// as KEY=VALUE; repeatable
+    #[arg(long = "resource", value_name = "KEY=VALUE")]
+    pub(super) resources: Vec<String>,
+
+    #[command(flatten)]
+    pub(super) older_limits: OlderLimits,
+
     /// Grant a right that a Dockerfile asks for: security.insecure or network.host; repeatable
     #[arg(long = "allow", value_name = "RIGHT")]
     pub(super) allow: Vec<String>,
@@ -147,6 +159,31 @@ pub(super) struct BuildArguments {
     /// Steps that may run at once
     #[arg(long, value_name = "NUMBER", default_value = "16")]
     pub(super) jobs: std::num::NonZeroUsize,
+}
+
+/// What `--resource` was before, one flag for each key.
+#[derive(Debug, Args)]
+pub(super) struct OlderLimits {
+    #[arg(short = 'm', long, hide = true, value_name = "BYTES")]
+    pub(super) memory: Option<String>,
+
+    #[arg(long, hide = true, value_name = "BYTES", allow_hyphen_values = true)]
+    pub(super) memory_swap: Option<String>,
+
+    #[arg(short = 'c', long, hide = true, value_name = "NUMBER")]
+    pub(super) cpu_shares: Option<String>,
+
+    #[arg(long, hide = true, value_name = "MICROSECONDS")]
+    pub(super) cpu_period: Option<String>,
+
+    #[arg(long, hide = true, value_name = "MICROSECONDS", allow_hyphen_values = true)]
+    pub(super) cpu_quota: Option<String>,
+
+    #[arg(long, hide = true, value_name = "LIST")]
+    pub(super) cpuset_cpus: Option<String>,
+
+    #[arg(long, hide = true, value_name = "LIST")]
+    pub(super) cpuset_mems: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

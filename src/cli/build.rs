@@ -6,13 +6,11 @@ use super::machine::{self, Machine};
 use super::network;
 use super::output::{fields, size};
 use super::progress;
-use crate::agent::{AgentError, Agents, Source};
+use super::steps;
 use crate::build::{
     self, ContextSource, Destination, DockerfileSource, NamedContext, Outcome, Output, OutputKind, Progress, Pull,
     Request,
 };
-use crate::diagnostic::causes;
-use crate::execute::Secret;
 use crate::layer::Compression;
 use crate::oci::Reference;
 use crate::plan::Network;
@@ -136,17 +134,24 @@ fn request(arguments: &BuildArguments) -> Result<Request, Usage> {
         labels: each(&arguments.labels, |label| {
             Ok(label.split_once('=').map_or((label.to_owned(), String::new()), pair))
         })?,
-        secrets: each(&arguments.secrets, secret)?
+        secrets: each(&arguments.secrets, steps::secret)?
             .into_iter()
             .collect::<BTreeMap<_, _>>(),
-        agents: agents(&arguments.ssh)?,
+        agents: steps::agents(&arguments.ssh)?,
         no_cache: arguments.no_cache,
         no_cache_stages: arguments.no_cache_filter.clone(),
         network: network(arguments.network),
-        extra_hosts: each(&arguments.add_hosts, extra_host)?,
-        shm_size: arguments.shm_size.as_deref().map(size).transpose()?,
-        ulimits: each(&arguments.ulimits, ulimit)?,
-        rights: rights(arguments)?,
+        extra_hosts: each(&arguments.add_hosts, steps::extra_host)?,
+        shm_size: arguments
+            .shm_size
+            .as_deref()
+            .map(size)
+            .transpose()?
+            .filter(|size| *size > 0),
+        ulimits: each(&arguments.ulimits, steps::ulimit)?,
+        cgroup_parent: arguments.cgroup_parent.clone().filter(|it| !it.is_empty()),
+        limits: steps::limits(arguments)?,
+        rights: steps::rights(arguments)?,
         platform: arguments.platform.clone(),
         resolv_conf: std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default(),
         http: network::http(&arguments.ca_certs),
@@ -252,128 +257,6 @@ fn split_selector(layout: &str) -> (&str, Option<&str>) {
         Some((path, tag)) if !tag.contains('/') => (path, Some(tag)),
         _ => (layout, None),
     }
-}
-
-fn secret(given: &str) -> Result<(String, Secret), Usage> {
-    let (mut id, mut file, mut variable, mut kind) = (None, None, None, None);
-    for (key, value) in fields(given)? {
-        let value = value
-            .filter(|value| !value.is_empty())
-            .ok_or_else(|| Usage::new(format!("`--secret {given}`: `{key}` has no value")))?;
-        match key.as_str() {
-            "id" => id = Some(value),
-            "src" | "source" => file = Some(value),
-            "env" => variable = Some(value),
-            "type" if value == "file" || value == "env" => kind = Some(value),
-            _ => return Err(Usage::new(format!("`--secret {given}`: `{key}={value}` is not known"))),
-        }
-    }
-    if kind.as_deref() == Some("env") && variable.is_none() {
-        variable = file.take();
-    }
-    let Some(id) = id.or_else(|| file.clone()).or_else(|| variable.clone()) else {
-        return Err(Usage::new(format!("`--secret {given}`: an id is missing")));
-    };
-    let value = match (file, variable) {
-        (Some(_), Some(_)) => {
-            return Err(Usage::new(format!(
-                "`--secret {given}`: give either a file or a variable"
-            )));
-        }
-        (Some(file), None) => std::fs::read(&file)
-            .map_err(|error| Usage::new(format!("`--secret {given}`: cannot read `{file}`: {error}")))?,
-        (None, variable) => {
-            use std::os::unix::ffi::OsStringExt as _;
-            let name = variable.unwrap_or_else(|| id.clone());
-            let value = std::env::var_os(&name)
-                .ok_or_else(|| Usage::new(format!("`--secret {given}`: the variable `{name}` is not set")))?;
-            value.into_vec()
-        }
-    };
-    if value.len() > LARGEST_SECRET {
-        return Err(Usage::new(format!("`--secret {given}`: larger than 500 KiB")));
-    }
-    Ok((id, Secret::new(value)))
-}
-
-/// `ID`, or `ID=PATH[,PATH]`: a socket, or key files. Without a path it is the caller's agent.
-fn agents(given: &[String]) -> Result<Agents, Usage> {
-    let mut agents = Agents::default();
-    for spec in given {
-        let bad = |error: AgentError| Usage::new(format!("`--ssh {spec}`: {}", causes(&error).join(": ")));
-        let (id, paths) = spec.split_once('=').unwrap_or((spec, ""));
-        let paths: Vec<PathBuf> = match paths {
-            "" => {
-                let socket = std::env::var_os("SSH_AUTH_SOCK").filter(|path| !path.is_empty());
-                socket.into_iter().map(PathBuf::from).collect()
-            }
-            some => some.split(',').map(PathBuf::from).collect(),
-        };
-        let id = if id.is_empty() { Agents::DEFAULT } else { id };
-        let source = Source::open(&paths).map_err(bad)?;
-        agents.add(id, source).map_err(bad)?;
-    }
-    Ok(agents)
-}
-
-/// As BuildKit has it.
-const LARGEST_SECRET: usize = 500 << 10;
-
-fn extra_host(given: &str) -> Result<(String, String), Usage> {
-    let bad = || Usage::new(format!("`--add-host {given}`: want NAME:ADDRESS"));
-    let (name, address) = given.split_once(['=', ':']).ok_or_else(bad)?;
-    let address = address.trim_start_matches('[').trim_end_matches(']');
-    if name.is_empty() || address.parse::<std::net::IpAddr>().is_err() {
-        return Err(bad());
-    }
-    Ok((name.to_owned(), address.to_owned()))
-}
-
-fn ulimit(given: &str) -> Result<(String, u64, u64), Usage> {
-    let bad = || {
-        Usage::new(format!(
-            "`--ulimit {given}`: want NAME=SOFT[:HARD], with -1 for no limit"
-        ))
-    };
-    let (name, values) = given.split_once('=').ok_or_else(bad)?;
-    let value = |text: &str| {
-        if text == "-1" {
-            Ok(u64::MAX)
-        } else {
-            text.parse().map_err(|_| bad())
-        }
-    };
-    let (soft, hard) = match values.split_once(':') {
-        Some((soft, hard)) => (value(soft)?, value(hard)?),
-        None => (value(values)?, value(values)?),
-    };
-    if soft > hard {
-        return Err(Usage::new(format!(
-            "`--ulimit {given}`: the soft limit is above the hard one"
-        )));
-    }
-    Ok((name.to_owned(), soft, hard))
-}
-
-fn rights(arguments: &BuildArguments) -> Result<crate::execute::Rights, Usage> {
-    // Who asks for the machine's network for all steps has granted it.
-    let host_network = arguments.network == NetworkArgument::Host;
-    let mut rights = crate::execute::Rights {
-        insecure: false,
-        host_network,
-    };
-    for right in &arguments.allow {
-        match right.as_str() {
-            "security.insecure" => rights.insecure = true,
-            "network.host" => rights.host_network = true,
-            other => {
-                return Err(Usage::new(format!(
-                    "`--allow {other}`: want `security.insecure` or `network.host`"
-                )));
-            }
-        }
-    }
-    Ok(rights)
 }
 
 /// The outputs; none given means the image goes to the store only.

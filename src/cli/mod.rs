@@ -12,6 +12,7 @@ mod network;
 mod output;
 mod progress;
 mod run;
+mod steps;
 
 use crate::schedule::Cancel;
 use arguments::{Arguments, Command};

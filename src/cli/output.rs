@@ -55,11 +55,15 @@ pub(super) fn size(text: &str) -> Result<u64, Usage> {
         "t" | "tb" | "tib" => 1 << 40,
         _ => return Err(bad()),
     };
-    digits
-        .parse::<u64>()
-        .ok()
-        .and_then(|number| number.checked_mul(unit))
-        .ok_or_else(bad)
+    let whole = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
+    let plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let broken = || {
+        let number: f64 = digits.parse().ok().filter(|_| plain(digits) && digits.contains('.'))?;
+        Some(number * unit as f64)
+            .filter(|bytes| *bytes < i64::MAX as f64)
+            .map(|bytes| bytes as u64)
+    };
+    whole.or_else(broken).ok_or_else(bad)
 }
 
 #[cfg(test)]
@@ -90,7 +94,8 @@ mod tests {
     fn sizes_have_units() {
         assert_eq!(size("128m").unwrap(), 128 << 20);
         assert_eq!(size("5").unwrap(), 5);
-        for bad in ["", "m", "1x", "-1", "99999999999g"] {
+        assert_eq!(size("1.5k").unwrap(), 1536);
+        for bad in ["", "m", ".", "1..5g", "1e3", "inf", "1x", "-1", "99999999999g"] {
             assert!(size(bad).is_err(), "{bad}");
         }
     }

@@ -23,6 +23,8 @@ pub enum ExecuteError {
         status: ExitStatus,
         /// The last lines that it wrote.
         tail: Vec<u8>,
+        /// The kernel killed a process of it at its limit of memory.
+        out_of_memory: bool,
     },
     /// The sandbox could not be made, or the program could not be started.
     #[error(transparent)]

@@ -33,7 +33,7 @@ use crate::agent::Agents;
 use crate::cache::{self, Found, Ingredients, MountContent, SourceContent};
 use crate::layer::{Host, OverlayXattrs, Time};
 use crate::plan::{Base, Copy, From, Graph, ImageKey, MountKind, Op, Run, Source, StepId};
-use crate::sandbox::Overlay;
+use crate::sandbox::{GroupLimits, Overlay};
 use crate::schedule::{Cancel, Inputs, Listener, Lookup, Work};
 use crate::store::{StepDone, Store};
 use remote::Remote;
@@ -57,6 +57,8 @@ pub struct Rights {
 pub struct Machine {
     /// Content of `/etc/resolv.conf`.
     pub resolv_conf: String,
+    /// What each may use of memory and processors.
+    pub limits: GroupLimits,
 }
 
 /// Does the steps of one graph.

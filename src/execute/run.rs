@@ -5,7 +5,9 @@ use super::stack::Stack;
 use super::{ExecuteError, Executor};
 use crate::layer::{Entry, Listing, Ownership};
 use crate::plan::{MountKind, Network, Run, StepId};
-use crate::sandbox::{self, Capabilities, Command, ExitStatus, Limit, Note, Resource, Root, Seccomp, Setup, Upper};
+use crate::sandbox::{
+    self, Capabilities, Command, ControlGroup, ExitStatus, Limit, Note, Resource, Root, Seccomp, Setup, Upper,
+};
 use crate::schedule::{Cancel, Event, Listener, Stream};
 use crate::store::Draft;
 use rustix::event::{PollFd, PollFlags, poll};
@@ -90,6 +92,10 @@ pub(super) fn perform(running: &Running<'_>, root: &Stack, mounted: &Mounted) ->
     };
     setup = setup
         .hostname(&run.hostname)
+        .group(ControlGroup {
+            parent: run.cgroup_parent.as_ref().map(PathBuf::from),
+            limits: executor.machine.limits.clone(),
+        })
         .network(if run.network == Network::None {
             sandbox::Network::None
         } else {
@@ -174,7 +180,11 @@ pub(super) fn perform(running: &Running<'_>, root: &Stack, mounted: &Mounted) ->
     drop(guard);
     cancel.check()?;
     if status != ExitStatus::Code(0) {
-        return Err(ExecuteError::Command { status, tail });
+        return Err(ExecuteError::Command {
+            status,
+            tail,
+            out_of_memory: child.ran_out_of_memory(),
+        });
     }
     let scanned = crate::layer::scan(draft.tree_fd(), &executor.host, root.view(), &|_| false, &|| {
         cancel.is_cancelled()

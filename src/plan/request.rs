@@ -35,6 +35,8 @@ pub struct Request<'a> {
     pub shm_size: Option<u64>,
     /// `--ulimit`: name, soft and hard value.
     pub ulimits: &'a [(String, u64, u64)],
+    /// `--cgroup-parent`.
+    pub cgroup_parent: Option<&'a str>,
 }
 
 /// The host name that BuildKit gives to a RUN.
@@ -61,6 +63,7 @@ impl<'a> Request<'a> {
             extra_hosts: &[],
             shm_size: None,
             ulimits: &[],
+            cgroup_parent: None,
         }
     }
 }

@@ -83,6 +83,7 @@ impl Lowering<'_> {
             extra_hosts: self.request.extra_hosts.to_vec(),
             shm_size: self.request.shm_size,
             ulimits: self.request.ulimits.to_vec(),
+            cgroup_parent: self.request.cgroup_parent.map(str::to_owned),
         };
         let mut title = self.title(state, instruction, &secret_variables);
         if let [heredoc] = instruction.heredocs.as_slice()

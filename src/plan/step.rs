@@ -131,6 +131,8 @@ pub struct Run {
     pub shm_size: Option<u64>,
     /// `--ulimit`: name, soft and hard value.
     pub ulimits: Vec<(String, u64, u64)>,
+    /// `--cgroup-parent`.
+    pub cgroup_parent: Option<String>,
 }
 
 /// Which network a command sees.

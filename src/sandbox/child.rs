@@ -1,6 +1,7 @@
 //! A running command.
 
 use super::error::SandboxError;
+use super::group::Groups;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::process::{Signal, WaitId, WaitIdOptions};
@@ -19,6 +20,8 @@ pub struct Child {
     pub(super) status: Option<ExitStatus>,
     pub(super) notes: Vec<Note>,
     pub(super) terminal: Option<OwnedFd>,
+    /// Removed when nobody is in them any more.
+    pub(super) groups: Groups,
 }
 
 /// How a command ended.
@@ -120,6 +123,12 @@ impl Child {
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.pid
+    }
+
+    /// Whether the kernel killed something of the command because it reached its limit of memory.
+    #[must_use]
+    pub fn ran_out_of_memory(&self) -> bool {
+        self.groups.ran_out_of_memory()
     }
 
     /// What differs from the request.

@@ -28,6 +28,22 @@ pub enum SandboxError {
         /// Why.
         source: io::Error,
     },
+    /// A control group could not be made or set.
+    #[error("cannot {attempt} `{}`", path.display())]
+    Group {
+        /// Completes "cannot …".
+        attempt: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// No control group of this machine that can be used limits what is to be limited.
+    #[error("no control group here can limit the command: the controller `{controller}` is not available")]
+    NoController {
+        /// What is missing.
+        controller: String,
+    },
     /// There is no process.
     #[error("cannot start a process in new namespaces")]
     Clone {

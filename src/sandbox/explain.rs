@@ -16,6 +16,17 @@ impl SandboxError {
                 Errno::LOOP => "the image's symbolic links lead in a circle there",
                 _ => return None,
             },
+            Self::Group { source, .. } => match errno(source)? {
+                Errno::ACCESS | Errno::PERM | Errno::ROFS => GROUPS,
+                Errno::BUSY => BUSY_GROUP,
+                Errno::NOENT => "the kernel was built, or started, without this limit",
+                Errno::INVAL | Errno::RANGE => {
+                    "the kernel refuses the value, which may be more than the group above has"
+                }
+                Errno::NOSPC => "there are too many control groups",
+                _ => return None,
+            },
+            Self::NoController { .. } => GROUPS,
             Self::Clone { source } => match errno(source)? {
                 Errno::PERM => NO_NAMESPACES,
                 Errno::NOSPC => "too many namespaces exist; the limits are in `/proc/sys/user/max_*_namespaces`",
@@ -55,6 +66,10 @@ impl SandboxError {
     }
 }
 
+const GROUPS: &str = "limits need control groups that this user may change: run as root, in a group that is delegated \
+    (`systemd-run --user --scope -p Delegate=yes varve build …`), or name one with `--cgroup-parent`";
+const BUSY_GROUP: &str = "a control group with processes in it can't pass limits on: give the build one of its own \
+    (`systemd-run --user --scope -p Delegate=yes varve build …`), or name one with `--cgroup-parent`";
 const FULL: &str = "the disk is full";
 const OLD_KERNEL: &str = "sandboxes need Linux 5.12 or newer";
 const NO_NAMESPACES: &str = "creating namespaces is forbidden here; inside another container that takes `--security-opt \

@@ -35,6 +35,7 @@ pub(super) fn at(stage: Fixed) -> impl Fn(Errno) -> Report {
 }
 
 fn perform(program: &Program) -> Done<Infallible> {
+    join_groups(program).map_err(at(Fixed::JoinGroup))?;
     // What we make has exactly the mode that we give it.
     rustix::process::umask(Mode::empty());
     let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
@@ -82,6 +83,17 @@ fn perform(program: &Program) -> Done<Infallible> {
     follow_parent(program)?;
     sys::reset_signals().map_err(at(Fixed::Signals))?;
     execute(program)
+}
+
+/// Enters the command's control groups, and makes them the topmost that it sees.
+fn join_groups(program: &Program) -> Result<(), Errno> {
+    if program.groups_to_join.is_empty() {
+        return Ok(());
+    }
+    for members in &program.groups_to_join {
+        rustix::io::write(sys::inherited(*members), b"0")?;
+    }
+    sys::new_cgroup_namespace()
 }
 
 // ---- terminal, descriptors ----

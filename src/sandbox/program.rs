@@ -16,6 +16,8 @@ use std::path::{Component, Path, PathBuf};
 /// Everything that the child does, in this order.
 #[derive(Debug)]
 pub(super) struct Program {
+    /// Descriptors to write 0 to, in order to join control groups.
+    pub(super) groups_to_join: Vec<RawFd>,
     pub(super) root: RootStep,
     /// Where the root is attached in the machine's tree until it becomes `/`.
     pub(super) mount_point: CString,
@@ -164,6 +166,7 @@ impl Program {
         kinds: &[Kind],
         channels: &Channels,
         identity: &Ambient,
+        groups_to_join: Vec<RawFd>,
     ) -> Result<Self, SandboxError> {
         let devices = matches!(&setup.root, Root::Overlay(overlay) if overlay.devices);
         let guard = if devices { Flags::NONE } else { Flags::NODEV };
@@ -215,6 +218,7 @@ impl Program {
         let mut cwd = Target::new(&command.cwd, Kind::Directory)?;
         cwd.owner = (command.uid, command.gid);
         Ok(Self {
+            groups_to_join,
             root: lower_root(&setup.root, lowers, guard)?,
             mount_point: c_path(&setup.scratch.join("root"))?,
             files: files.then(|| c_path(&setup.scratch.join("files"))).transpose()?,

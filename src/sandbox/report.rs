@@ -16,7 +16,8 @@ pub(super) enum Stage {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u32)]
 pub(super) enum Fixed {
-    Propagation = FIXED,
+    JoinGroup = FIXED,
+    Propagation,
     Root,
     Files,
     Pivot,
@@ -45,7 +46,8 @@ pub(super) enum Fixed {
 const FIXED: u32 = 0x1000_0000;
 
 impl Fixed {
-    const ALL: [Self; 23] = [
+    const ALL: [Self; 24] = [
+        Self::JoinGroup,
         Self::Propagation,
         Self::Root,
         Self::Files,

@@ -1,5 +1,6 @@
 //! A sandbox as a list of operations, drawn before it is built.
 
+use super::group::ControlGroup;
 use super::mounts::Flags;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -22,6 +23,8 @@ pub struct Setup {
     pub hostname: String,
     /// Network.
     pub network: Network,
+    /// The control group of the command.
+    pub group: ControlGroup,
 }
 
 /// A root file system.
@@ -224,6 +227,7 @@ impl Setup {
             operations: Vec::new(),
             hostname: "localhost".to_owned(),
             network: Network::Inherit,
+            group: ControlGroup::default(),
         }
     }
 
@@ -374,6 +378,13 @@ impl Setup {
     #[must_use]
     pub fn hostname(mut self, name: impl Into<String>) -> Self {
         self.hostname = name.into();
+        self
+    }
+
+    /// Sets the control group.
+    #[must_use]
+    pub fn group(mut self, group: ControlGroup) -> Self {
+        self.group = group;
         self
     }
 

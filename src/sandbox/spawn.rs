@@ -3,6 +3,7 @@
 use super::child::{Child, ExitStatus, Note};
 use super::command::Command;
 use super::error::{ExecFailure, SandboxError};
+use super::group::Groups;
 use super::perform::child_main;
 use super::program::{Ambient, Channels, Kind, Program};
 use super::report::{self, Fixed, Report, Stage};
@@ -24,6 +25,7 @@ impl Setup {
     ///
     /// The calling thread must live as long as the command: the kernel kills the command with it.
     pub fn spawn(&self, command: &Command) -> Result<Child, SandboxError> {
+        let groups = Groups::make(&self.group)?;
         let kinds = self.operations.iter().map(kind).collect::<Result<Vec<_>, _>>()?;
         let lowers = self.prepare(&kinds)?;
         let prepare = |attempt: &'static str, path: &str| {
@@ -50,7 +52,7 @@ impl Setup {
             socket: theirs,
             null: null.map_err(prepare("open", "/dev/null"))?,
         };
-        let program = Program::prepare(self, command, &lowers, &kinds, &channels, &ambient()?)?;
+        let program = Program::prepare(self, command, &lowers, &kinds, &channels, &ambient()?, groups.members())?;
         let namespaces =
             libc::CLONE_NEWNS | libc::CLONE_NEWPID | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS | libc::CLONE_NEWCGROUP;
         let network = match self.network {
@@ -63,6 +65,7 @@ impl Setup {
         drop(channels);
         let mut child = Child {
             pid,
+            groups,
             pidfd: Arc::new(pidfd),
             status: None,
             notes: Vec::new(),
@@ -154,6 +157,7 @@ impl Setup {
 
     fn attempt(&self, command: &Command, stage: Fixed) -> String {
         match stage {
+            Fixed::JoinGroup => "enter the control group of the command".to_owned(),
             Fixed::Propagation => "keep mounts to the sandbox".to_owned(),
             Fixed::Root => match &self.root {
                 Root::Directory(path) => format!("mount `{}` as the root", path.display()),

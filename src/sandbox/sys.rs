@@ -258,6 +258,12 @@ pub(super) fn add_mount_attributes(mount: BorrowedFd<'_>, bits: u32, recursive: 
     })
 }
 
+/// Makes the control groups of the calling process the topmost that it sees.
+pub(super) fn new_cgroup_namespace() -> Result<(), Errno> {
+    // SAFETY: a number; no memory or descriptors stop being shared by this flag.
+    check(unsafe { libc::syscall(libc::SYS_unshare, libc::CLONE_NEWCGROUP) })
+}
+
 /// Marks all descriptors from `first` on as closed by exec.
 pub(super) fn close_on_exec_from(first: RawFd) -> Result<(), Errno> {
     const CLOSE_RANGE_CLOEXEC: c_int = 4;

@@ -21,6 +21,7 @@ mod first_light;
 mod hostile;
 mod images;
 mod interrupted;
+mod limits;
 mod mounts;
 mod network;
 mod outputs;
