@@ -92,6 +92,12 @@ impl<'a> Mounts<'a> {
                     setup.bind(path, target)
                 }
             }
+            MountKind::Tmpfs { size } if mount.read_only => setup.with(Operation::Tmpfs {
+                target: target.into(),
+                size: *size,
+                mode: 0o1777,
+                flags: Flags::NODEV | Flags::NOSUID | Flags::READ_ONLY,
+            }),
             MountKind::Tmpfs { size } => setup.tmpfs(target, *size),
             MountKind::Secret {
                 id,

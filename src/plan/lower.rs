@@ -62,7 +62,7 @@ pub fn lower(request: &Request<'_>, images: &BTreeMap<ImageKey, ImageConfig>) ->
         shared: BTreeMap::new(),
         here: Place::default(),
         problems: Vec::new(),
-        warnings: Vec::new(),
+        warnings: super::frontend::warnings(request.dockerfile, request.build_args),
     };
     lowering.stages(discovered);
     let target = lowering.target();

@@ -8,6 +8,7 @@
 
 mod copy;
 mod discover;
+mod frontend;
 mod lower;
 mod mount;
 mod paths;

@@ -270,6 +270,66 @@ mod tests {
         assert_eq!(parse("\"target=/a,b\"").unwrap().target, "/a,b");
     }
 
+    /// Every option with every type: what is taken, and what is refused.
+    #[test]
+    fn options_of_every_type() {
+        // For each option: the types that take it, out of bind, cache, tmpfs, secret and ssh.
+        let table = [
+            ("target=/x", "bcths"),
+            ("dst=/x", "bcths"),
+            ("destination=x", "bcths"),
+            ("source=s", "bcth"),
+            ("src=s", "bcth"),
+            ("from=f", "bcts"),
+            ("ro", "bcths"),
+            ("readonly=true", "bcths"),
+            ("rw=1", "bcths"),
+            ("readwrite", "bcths"),
+            ("id=i", "bcths"),
+            ("sharing=private", "c"),
+            ("sharing=shared", "c"),
+            ("mode=0640", "chs"),
+            ("uid=7", "chs"),
+            ("gid=7", "chs"),
+            ("size=1g", "t"),
+            ("size=0", "t"),
+            ("required", "hs"),
+            ("required=false", "hs"),
+            ("env=E", "bcths"),
+        ];
+        let types = [
+            ('b', "bind"),
+            ('c', "cache"),
+            ('t', "tmpfs"),
+            ('h', "secret"),
+            ('s', "ssh"),
+        ];
+        for (option, takers) in table {
+            for (letter, name) in types {
+                // A secret has an id or a source, not both.
+                let id = if letter == 'h' && !option.starts_with("s") && !option.starts_with("id") {
+                    ",id=i"
+                } else {
+                    ""
+                };
+                let target = if option.contains("/x") { "" } else { ",target=/t" };
+                let text = format!("type={name}{id}{target},{option}");
+                assert_eq!(parse(&text).is_ok(), takers.contains(letter), "{text}");
+            }
+        }
+        let default = |text: &str| parse(text).unwrap().read_only;
+        assert_eq!(
+            [
+                "target=/x",
+                "type=cache,target=/x",
+                "type=tmpfs,target=/x",
+                "type=tmpfs,target=/x,ro"
+            ]
+            .map(default),
+            [true, false, false, true]
+        );
+    }
+
     #[test]
     fn refusals() {
         for (text, want) in [

@@ -19,11 +19,14 @@ pub(super) fn check(instruction: &Instruction, problems: &mut Vec<Diagnostic>) {
     for flag in &instruction.flags {
         match flag.name.as_str() {
             "mount" => problems.extend(mount::check(flag).err()),
-            "device" => problems.push(Diagnostic::error(
-                "no-devices",
-                flag.span,
-                "`--device` is not supported: the sandbox hands no devices in",
-            )),
+            "device" => problems.push(
+                Diagnostic::error(
+                    "no-devices",
+                    flag.span,
+                    "`--device` is not supported: the sandbox hands no devices in",
+                )
+                .help("only BuildKit's labs frontend has it; with `RUN --security=insecure` a command can make device nodes itself"),
+            ),
             _ => (),
         }
     }
@@ -281,7 +284,8 @@ fn network(instruction: &Instruction) -> Result<Option<Network>, Diagnostic> {
         return Ok(None);
     };
     match value {
-        "default" => Ok(Some(Network::Default)),
+        // The build's: what the command line took away is not to be had back by a step.
+        "default" => Ok(None),
         "none" => Ok(Some(Network::None)),
         "host" => Ok(Some(Network::Host)),
         other => Err(

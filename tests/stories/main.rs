@@ -14,6 +14,7 @@
 mod support;
 
 mod cache;
+mod config;
 mod context;
 mod copying;
 mod errors;

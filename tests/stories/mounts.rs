@@ -148,9 +148,126 @@ fn what_is_refused() {
         ("--mount=type=bind,source=missing,target=/x", "missing"),
         ("--mount=type=cache,target=/x,sharing=some", "sharing"),
         ("--mount=type=bind,target=/x,from=nobody", "nobody"),
+        ("--mount=type=ssh,source=x", "source"),
+        ("--mount=type=ssh,target=/", "/"),
+        ("--mount=type=ssh,mode=9", "octal"),
+        ("--mount=type=secret", "`id`"),
+        ("--mount=required,type=secret,id=x", "required"),
+        ("--mount=type=tmpfs,target=/x,size=many", "size"),
+        ("--device=vendor.com/class=name", "--device"),
+        ("--network=hots", "host"),
+        ("--security=insecur", "insecure"),
     ];
     for (flag, text) in table {
         let bench = Workbench::with(&format!("FROM busybox\nRUN {flag} true\n"));
         bench.try_build(&[]).fails(1).says([text, "Dockerfile:2"]);
     }
+}
+
+#[test]
+fn a_tmpfs_can_be_read_only_and_targets_are_relative() {
+    let image = Workbench::new().image_of(
+        "FROM busybox\nWORKDIR /w\n\
+         RUN --mount=type=tmpfs,target=t,ro ! touch t/x && grep -c ' /w/t tmpfs ro,' /proc/mounts > /1\n\
+         RUN --mount=type=tmpfs,dst=../t,size=512k,rw touch /t/x && df -k /t | tail -1 | awk '{print $2}' > /2\n\
+         RUN --mount=type=tmpfs,destination=/a --mount=type=tmpfs,target=/a/b touch /a/b/c && ls /a > /3\n",
+    );
+    assert_eq!(
+        (image.read("1"), image.read("2"), image.read("3")),
+        ("1\n", "512\n", "b\n")
+    );
+    for stub in ["w/t", "t", "a"] {
+        assert!(!image.has(stub), "{stub}");
+    }
+}
+
+#[test]
+fn binds_come_from_everywhere() {
+    let bench = Workbench::with(
+        "FROM busybox\nWORKDIR /w\nARG where=sub\n\
+         RUN --mount=from=files,src=$where/f,dst=here cat here > /1\n\
+         RUN --mount=from=busybox,source=/etc/passwd,target=/p,readonly=false echo mine >> /p && grep -c root /p > /2\n\
+         RUN --mount=target=/c,rw=false ! touch /c/x\n\
+         RUN --mount=target=/c,source=one --mount=target=/c,source=two cat /c > /3\n\
+         RUN --mount=target=/c,source=../../two cat /c > /4\n\
+         RUN --mount=type=bind,target=/c,source=folder,readwrite=true rm /c/f && touch /c/g && ls /c > /5\n",
+    );
+    for (path, text) in [("one", "1"), ("two", "2"), ("folder/f", "f")] {
+        bench.file(path, text);
+    }
+    let files = bench.path("files/sub");
+    fs::create_dir_all(&files).unwrap();
+    fs::write(files.join("f"), "from files").unwrap();
+    let image = bench.image(&["--build-context", &format!("files={}", bench.text("files"))]);
+    let read: Vec<&str> = ["1", "2", "3", "4", "5"].map(|path| image.read(path)).to_vec();
+    assert_eq!(read, ["from files", "1\n", "2", "2", "g\n"]);
+    assert!(bench.context().join("folder/f").exists() && !bench.context().join("folder/g").exists());
+}
+
+#[test]
+fn caches_by_id_owner_and_space() {
+    let bench = Workbench::with(
+        "FROM busybox AS seed\nRUN mkdir -m 750 /s && chown 3:4 /s && echo seed > /s/f\n\
+         FROM busybox AS fill\nRUN --mount=type=cache,target=/c echo one > /c/f\n\
+         FROM fill\nWORKDIR /w\n\
+         RUN --mount=type=cache,id=/c,target=/other cat /other/f > /1\n\
+         RUN --mount=type=cache,target=/c,ro cat /c/f > /2 && ! touch /c/x\n\
+         RUN --mount=type=cache,target=/c,uid=7,gid=8,mode=0711 ls /c > /3 && stat -c '%u:%g %a' /c >> /3\n\
+         RUN --mount=type=cache,target=/z,from=seed,source=/s,uid=7,mode=0777 stat -c '%u:%g %a' /z > /4\n\
+         RUN --mount=type=cache,target=here echo rel > here/f\nWORKDIR /v\n\
+         RUN --mount=type=cache,target=here cat here/f > /5\n",
+    );
+    let image = bench.image(&[]);
+    let read: Vec<&str> = ["1", "2", "3", "4", "5"].map(|path| image.read(path)).to_vec();
+    assert_eq!(read, ["one\n", "one\n", "7:8 711\n", "3:4 750\n", "rel\n"]);
+    // Another space has caches of its own.
+    bench.dockerfile("FROM busybox\nRUN --mount=type=cache,target=/c ls /c > /6\n");
+    let image = bench.image(&["--build-arg", "BUILDKIT_CACHE_MOUNT_NS=mine"]);
+    assert_eq!(image.read("6"), "");
+    assert_eq!(bench.image(&[]).read("6"), "f\n");
+}
+
+#[test]
+fn sharing_decides_who_is_together_in_a_cache() {
+    // Both wait for each other: alone, neither would end; in caches of their own neither meets the other.
+    let stage = |name: &str, other: &str, sharing: &str, found: &str| {
+        format!(
+            "FROM busybox AS {name}\nRUN --mount=type=cache,target=/m,id=meet --mount=type=cache,target=/c,id={sharing},sharing={sharing} \
+             touch /c/{name} /m/{sharing}-{name}; while test ! -e /m/{sharing}-{other}; do sleep 0.02; done; test {found} -e /c/{other} && touch /m/{sharing}-{name}-saw; \
+             while test ! -e /m/{sharing}-{other}-saw; do sleep 0.02; done\n"
+        )
+    };
+    for (sharing, found) in [("shared", ""), ("private", "!")] {
+        let text = stage("a", "b", sharing, found) + &stage("b", "a", sharing, found);
+        Workbench::with(&format!(
+            "{text}FROM busybox\nCOPY --from=a /etc/group /a\nCOPY --from=b /etc/group /b\n"
+        ))
+        .build(&[]);
+    }
+}
+
+#[test]
+fn options_of_a_secret() {
+    let bench = Workbench::with(
+        "FROM busybox\nWORKDIR /w\n\
+         RUN --mount=type=secret,source=deep/token cat /run/secrets/token > /1\n\
+         RUN --mount=type=secret,target=deep/token,gid=9 stat -c '%g %a' /w/deep/token > /2\n\
+         RUN --mount=type=secret,id=token,target=/t,env=T,required test \"$T\" = \"$(cat /t)\" && echo same > /3\n\
+         RUN --mount=type=secret,id=script,target=/s,mode=0500 /s > /4\n\
+         RUN --mount=type=secret,id=script,target=/s,mode=0400 grep ' /s ' /proc/mounts | grep -c noexec > /5; ! touch /s\n\
+         RUN --mount=type=secret,id=no,required=false,env=NO test -z \"$NO\" && test ! -e /run/secrets\n",
+    );
+    let script = bench.text("work/script");
+    fs::write(&script, "#!/bin/sh\necho ran\n").unwrap();
+    fs::create_dir(bench.path("work/deep")).unwrap();
+    fs::write(bench.path("work/deep/token"), "t").unwrap();
+    // An id alone may be a file's path.
+    let image = bench.image(&[
+        "--secret=id=deep/token",
+        "--secret=id=token,src=deep/token",
+        &format!("--secret=id=script,src={script}"),
+    ]);
+    let read: Vec<&str> = ["1", "2", "3", "4", "5"].map(|path| image.read(path)).to_vec();
+    assert_eq!(read, ["t", "9 400\n", "same\n", "ran\n", "1\n"]);
+    bench.try_build(&["--secret=id=nowhere"]).fails(2).says(["src=FILE"]);
 }

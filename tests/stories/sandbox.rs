@@ -147,6 +147,123 @@ fn hosts_and_limits_are_as_asked() {
 }
 
 #[test]
+fn hosts_are_added_in_every_spelling() {
+    let bench = Workbench::with("FROM busybox\nRUN tail -n 5 /etc/hosts | tr '\\t' ' '\n");
+    let words =
+        ["a:1.2.3.4", "b=1.2.3.5", "c:[::1]", "d=::2", "e:host-gateway"].map(|host| format!("--add-host={host}"));
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let run = bench.build(&words);
+    assert_eq!(
+        run.output(),
+        ["1.2.3.4 a", "1.2.3.5 b", "::1 c", "::2 d", "127.0.0.1 e"]
+    );
+    // Addresses are the machine's affair, names are not.
+    bench
+        .build(&[
+            "--add-host=a:9.9.9.9",
+            "--add-host=b:9.9.9.9",
+            "--add-host=c:9.9.9.9",
+            "--add-host=d:9.9.9.9",
+            "--add-host=e:9.9.9.9",
+        ])
+        .all_reused();
+    for bad in ["a", "a:", ":1.2.3.4", "a:1.2.3", "a:host", "a:[[::1]]"] {
+        bench.try_build(&["--add-host", bad]).fails(2).says(["NAME:ADDRESS"]);
+    }
+}
+
+#[test]
+fn limits_of_a_process() {
+    let bench = Workbench::with("FROM busybox\nRUN cat /proc/self/limits\n");
+    let run = bench.build(&[
+        "--ulimit=core=0",
+        "--ulimit=cpu=100:200",
+        "--ulimit=fsize=1000000:-1",
+        "--ulimit=stack=8388608",
+    ]);
+    let limit = |name: &str| -> Vec<String> {
+        let line = run
+            .output()
+            .into_iter()
+            .find(|line| line.starts_with(name))
+            .unwrap()
+            .to_owned();
+        line[name.len()..]
+            .split_whitespace()
+            .take(2)
+            .map(str::to_owned)
+            .collect()
+    };
+    assert_eq!(limit("Max core file size"), ["0", "0"]);
+    assert_eq!(limit("Max cpu time"), ["100", "200"]);
+    assert_eq!(limit("Max file size"), ["1000000", "unlimited"]);
+    assert_eq!(limit("Max stack size"), ["8388608", "8388608"]);
+    bench.build(&["--ulimit=core=1"]).only_built(&["RUN"]);
+}
+
+#[test]
+fn networks_are_chosen_by_the_step_or_the_build() {
+    let lines = "RUN --network=none ls /sys/class/net\nRUN --network=default ls /sys/class/net | grep -v '^lo$' | head -1 | wc -l";
+    let bench = Workbench::with(&format!("FROM busybox\n{lines}\n"));
+    let machine = std::fs::read_dir("/sys/class/net")
+        .unwrap()
+        .count()
+        .saturating_sub(1)
+        .min(1)
+        .to_string();
+    assert_eq!(bench.build(&["--network=host"]).output(), ["lo", &machine]);
+    // "default" is what the command line says, so that a step can't have back what was taken from it.
+    // The first step, whose network is the same as before, is reused.
+    assert_eq!(bench.build(&["--network=none"]).output(), ["0"]);
+    let bench = Workbench::with("FROM busybox\nRUN --network=host true\n");
+    bench.build(&["--network=host"]);
+    bench.try_build(&["--network=bridge"]).fails(2);
+}
+
+#[test]
+fn an_insecure_step_may_do_what_others_may_not() {
+    let bench = Workbench::with(
+        "FROM busybox\nRUN --security=insecure mount -t tmpfs none /mnt && umount /mnt && grep CapEff /proc/self/status | grep -vc 00000000a80425fb\n\
+         RUN --security=sandbox ! mount -t tmpfs none /mnt 2>/dev/null && echo refused\n",
+    );
+    bench.file("x", "");
+    bench.dockerfile(
+        &std::fs::read_to_string(bench.context().join("Dockerfile"))
+            .unwrap()
+            .replace("RUN --security=insecure", "RUN mkdir -p /mnt\nRUN --security=insecure"),
+    );
+    let run = bench.build(&["--allow=security.insecure", "--allow=device=vendor.com/x=y"]);
+    assert_eq!(run.output(), ["1", "refused"]);
+    run.says(["`--allow device=vendor.com/x=y` grants nothing"]);
+    bench
+        .try_build(&["--allow=everything"])
+        .fails(2)
+        .says(["security.insecure"]);
+}
+
+#[test]
+fn arguments_that_speak_to_the_builder() {
+    let bench =
+        Workbench::with("# syntax=example.com/other:1\nFROM busybox\nRUN hostname; env | grep -c BUILDKIT || true\n");
+    let run = bench.build(&[
+        "--build-arg=BUILDKIT_SANDBOX_HOSTNAME=mine",
+        "--build-arg=BUILDKIT_BUILD_NAME=nightly",
+        "--build-arg=BUILDKIT_INLINE_CACHE=1",
+    ]);
+    assert_eq!(run.output(), ["mine", "0"]);
+    let run = run.says([
+        "example.com/other:1",
+        "never loaded",
+        "`BUILDKIT_INLINE_CACHE` has no effect",
+    ]);
+    assert!(!run.stderr.contains("BUILDKIT_BUILD_NAME"));
+    bench
+        .build(&["--build-arg=BUILDKIT_SYNTAX=docker/dockerfile:1"])
+        .never_says(["never loaded"])
+        .only_built(&["RUN"]);
+}
+
+#[test]
 fn nothing_of_the_sandbox_is_in_the_layer() {
     let bench = Workbench::with("FROM busybox\nRUN true\nRUN echo x > /x\n");
     let image = bench.image(&[]);
