@@ -8,8 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use ring::rand::SystemRandom;
 use ring::signature::{EcdsaKeyPair, Ed25519KeyPair, RsaKeyPair};
 
-/// What stands between `BEGIN` and `END`.
-#[derive(Debug)]
+/// What stands between `BEGIN` and `END`: a private key, which is never shown.
 pub(super) struct Armored<'a> {
     pub(super) label: &'a str,
     pub(super) bytes: Vec<u8>,

@@ -52,6 +52,27 @@ pub enum AgentError {
     },
 }
 
+impl AgentError {
+    /// What may help, as a sentence; `None` when the error says it all.
+    #[must_use]
+    pub fn advice(&self) -> Option<&'static str> {
+        match self {
+            Self::Unreachable { .. } => Some("it may have ended; `ssh-add -l` tells whether it answers"),
+            Self::Socket {
+                action: SET_OWNER,
+                source,
+                ..
+            } if source.kind() == io::ErrorKind::InvalidInput || source.kind() == io::ErrorKind::PermissionDenied => {
+                Some("its owner may have a number that does not exist here; `/etc/subuid` and `/etc/subgid` grant more")
+            }
+            _ => None,
+        }
+    }
+}
+
+/// What is tried when a socket gets its owner.
+pub(super) const SET_OWNER: &str = "set the owner of";
+
 /// Why a file is no usable private key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {

@@ -1,6 +1,6 @@
 //! A socket that clients connect to, and the threads behind it.
 
-use super::error::AgentError;
+use super::error::{AgentError, SET_OWNER};
 use super::source::Source;
 use super::wire::{FAILURE, REQUEST_IDENTITIES, SIGN_REQUEST, read_message, write_message};
 use rustix::fs::{Mode, OFlags};
@@ -91,7 +91,7 @@ impl Serving {
             acceptor: None,
         };
         if (access.uid, access.gid) != (0, 0) {
-            std::os::unix::fs::chown(&path, Some(access.uid), Some(access.gid)).map_err(failed("set the owner of"))?;
+            std::os::unix::fs::chown(&path, Some(access.uid), Some(access.gid)).map_err(failed(SET_OWNER))?;
         }
         fs::set_permissions(&path, fs::Permissions::from_mode(access.mode & 0o777))
             .map_err(failed("set the mode of"))?;

@@ -153,6 +153,7 @@ fn help(error: &ExecuteError) -> Option<String> {
             Some("give it with `--ssh default`, or `--ssh default=KEYFILE`".to_owned())
         }
         ExecuteError::SshMissing(id) => Some(format!("give it with `--ssh {id}=SOCKET` or `--ssh {id}=KEYFILE`")),
+        ExecuteError::Agent { source, .. } => source.advice().map(str::to_owned),
         ExecuteError::NotAllowed(right) => Some(format!("grant it with `--allow {}`", right.trim_matches('`'))),
         ExecuteError::Command {
             out_of_memory: true, ..

@@ -118,6 +118,19 @@ fn without_subordinate_ids() {
     let run = bench.try_build(&[]);
     assert!(run.code == 1, "a.txt is missing yet");
     story(&bench, false);
+    if openssh() {
+        // `ssh-keygen` does not work for users without a name.
+        let named = Workbench::bare();
+        let key = bench.text("work/mine");
+        fs::write(
+            &key,
+            fs::read(named.ssh_key("mine", &["-t", "ed25519", "-N", ""])).unwrap(),
+        )
+        .unwrap();
+        bench.dockerfile("FROM busybox\nRUN --mount=type=ssh,uid=1000 true\n");
+        let words = ["--ssh", &format!("default={key}")];
+        bench.try_build(&words).fails(1).says(["/etc/subuid", "Dockerfile:2"]);
+    }
     bench.dockerfile("FROM busybox\nUSER app\nRUN true\n");
     let run = bench.try_build(&[]);
     assert!(

@@ -92,6 +92,7 @@ fn a_required_agent_has_to_be_given() {
     drop(UnixListener::bind(&socket).unwrap());
     bench.try_build(&["--ssh", &format!("deploy={socket}")]).fails(1).says([
         "cannot reach the ssh agent",
+        "ssh-add -l",
         &socket,
         "Dockerfile:2",
     ]);
