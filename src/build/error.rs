@@ -37,6 +37,17 @@ pub enum BuildError {
     /// `--platform`.
     #[error("{0}")]
     Platform(String),
+    /// `SOURCE_DATE_EPOCH` names a repository.
+    #[error("`SOURCE_DATE_EPOCH`: the time of the git repository `{0}` is not supported yet")]
+    EpochOfGit(String),
+    /// A note on the image that has no place there.
+    #[error("the annotation `{key}` can't be written: {why}")]
+    Annotation {
+        /// Its name.
+        key: String,
+        /// What is in the way.
+        why: String,
+    },
     /// The user's files.
     #[error(transparent)]
     Context(#[from] ContextError),

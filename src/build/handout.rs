@@ -1,10 +1,11 @@
 //! Hands the target out, in every form that was asked for.
 
 use super::request::{Destination, Output, OutputKind, Request};
-use super::{BuildError, Progress};
-use crate::execute::{BaseImage, Tree, TreeLayer, fetch_layers};
+use super::{BuildError, Progress, annotations};
+use crate::execute::{BaseImage, Stacks, Tree, TreeLayer, fetch_layers};
 use crate::export::{self, Epoch, Exported, HistoryLine, Image, LayerPlace, LayerSource, Options};
-use crate::layer::Time;
+use crate::layer::{Host, Time};
+use crate::oci::Platform;
 use crate::oci::media::Family;
 use crate::plan::Graph;
 use crate::schedule::{Cancel, Results};
@@ -15,6 +16,9 @@ use std::sync::Arc;
 /// What handing out needs.
 pub(super) struct HandOut<'a> {
     pub(super) store: &'a Store,
+    pub(super) host: &'a Host,
+    pub(super) stacks: &'a Stacks,
+    pub(super) platform: &'a Platform,
     pub(super) graph: &'a Graph,
     pub(super) results: &'a Results<Tree>,
     pub(super) cancel: &'a Cancel,
@@ -29,22 +33,43 @@ impl HandOut<'_> {
         let to_store = outputs.is_empty()
             || !request.tags.is_empty()
             || outputs.iter().any(|output| output.kind == OutputKind::Store);
+        if !request.annotations.is_empty() && !outputs.iter().any(has_manifest) {
+            (self.progress)(Progress::Warning(NO_PLACE.to_owned()));
+        }
         if !to_store && outputs.iter().all(|output| output.kind == OutputKind::Nothing) {
             return Ok(Exported::default());
         }
         let tree = self.results.get(self.graph.target.step);
         let tree = tree.ok_or(BuildError::Cancelled)?;
+        // Where files are looked at, the base's must be there as files, whether a step needed them or not.
+        let looks = |output: &Output| {
+            matches!(output.kind, OutputKind::Tar | OutputKind::Local)
+                || self.epoch(output).is_some_and(|epoch| epoch.rewrites())
+        };
+        if outputs.iter().any(looks) {
+            self.stacks.of(tree, self.store, self.host)?;
+        }
         let mut image = self.image(tree)?;
         let mut first = Exported::default();
+        let mut of_store = Options {
+            epoch: self.graph.source_date_epoch.map(|seconds| Epoch::new(seconds, false)),
+            ..Options::default()
+        };
         for mut output in outputs {
+            self.warn(&output);
             if matches!(output.kind, OutputKind::Nothing | OutputKind::Store) {
+                if output.kind == OutputKind::Store {
+                    of_store.epoch = self.epoch(&output);
+                    of_store.compression = output.compression;
+                }
                 request.tags.append(&mut output.names);
                 continue;
             }
-            let options = self.options(&output, &request.tags);
+            let options = self.options(&output, request)?;
             let mut stream = None;
             let out = self.form(&mut output, &mut stream)?;
             let exported = self.export(&image, out, &options)?;
+            (self.progress)(Progress::Exported);
             for path in &exported.skipped {
                 let text = format!(
                     "note: the device `{}` was left out, since only root can make it",
@@ -57,14 +82,21 @@ impl HandOut<'_> {
         if to_store {
             // An image of the store must not need the layout that its base came from.
             self.keep_bases(tree, &mut image)?;
-            let options = Options {
-                names: request.tags.clone(),
-                epoch: self.epoch(false),
-                ..Options::default()
-            };
-            keep_first(&mut first, self.export(&image, export::Output::Image, &options)?);
+            of_store.names.clone_from(&request.tags);
+            keep_first(&mut first, self.export(&image, export::Output::Image, &of_store)?);
         }
         Ok(first)
+    }
+
+    /// Says what of an output has no effect.
+    fn warn(&self, output: &Output) {
+        if output.kind == OutputKind::Store && !output.annotations.is_empty() {
+            (self.progress)(Progress::Warning(NO_PLACE.to_owned()));
+        }
+        if output.rewrite_timestamp && self.epoch(output).is_none() {
+            let text = "warning: `rewrite-timestamp=true` has no effect without `SOURCE_DATE_EPOCH`";
+            (self.progress)(Progress::Warning(text.to_owned()));
+        }
     }
 
     fn export(&self, image: &Image, out: export::Output<'_>, options: &Options) -> Result<Exported, BuildError> {
@@ -77,20 +109,23 @@ impl HandOut<'_> {
         })
     }
 
-    fn options(&self, output: &Output, tags: &[crate::oci::Reference]) -> Options {
-        Options {
+    fn options(&self, output: &Output, request: &Request) -> Result<Options, BuildError> {
+        let notes = output.annotations.iter().chain(&request.annotations);
+        Ok(Options {
             compression: output.compression,
             force_compression: output.force_compression,
             family: output
                 .oci_media_types
                 .map(|oci| if oci { Family::Oci } else { Family::Docker }),
-            names: tags.iter().chain(&output.names).cloned().collect(),
-            epoch: self.epoch(output.rewrite_timestamp),
-        }
+            names: request.tags.iter().chain(&output.names).cloned().collect(),
+            epoch: self.epoch(output),
+            annotations: annotations::of_image(notes, self.platform)?,
+        })
     }
 
-    fn epoch(&self, rewrite: bool) -> Option<Epoch> {
-        self.graph.source_date_epoch.map(|seconds| Epoch::new(seconds, rewrite))
+    fn epoch(&self, output: &Output) -> Option<Epoch> {
+        let seconds = output.epoch.or(self.graph.source_date_epoch)?;
+        Some(Epoch::new(seconds, output.rewrite_timestamp))
     }
 
     /// The output in the exporter's terms; `stream` holds a stream for as long as it is written to.
@@ -200,6 +235,18 @@ impl HandOut<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// What to say of annotations without a manifest.
+const NO_PLACE: &str = "warning: annotations are written on manifests, and without an output such as \
+    `-o type=oci,dest=FILE` there is none";
+
+/// Whether an output has a place for annotations.
+fn has_manifest(output: &Output) -> bool {
+    match output.kind {
+        OutputKind::Oci | OutputKind::OciDirectory | OutputKind::Docker | OutputKind::DockerDirectory => true,
+        OutputKind::Nothing | OutputKind::Store | OutputKind::Tar | OutputKind::Local => false,
     }
 }
 

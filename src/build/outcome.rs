@@ -18,6 +18,8 @@ pub enum Progress {
     Step(Event),
     /// A result is being written: where.
     Exporting(String),
+    /// It is written.
+    Exported,
 }
 
 /// What a build made.

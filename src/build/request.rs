@@ -4,7 +4,7 @@ use crate::agent::Agents;
 use crate::execute::{Rights, Secret};
 use crate::http;
 use crate::layer::Compression;
-use crate::oci::Reference;
+use crate::oci::{Platform, Reference};
 use crate::plan::Network;
 use crate::registry;
 use crate::sandbox::GroupLimits;
@@ -65,6 +65,8 @@ pub struct Request {
     pub pull: Pull,
     /// What becomes of the result.
     pub outputs: Vec<Output>,
+    /// Notes on the image, for all outputs that have a place for them.
+    pub annotations: Vec<Annotation>,
     /// Steps that may run at once.
     pub jobs: NonZeroUsize,
 }
@@ -98,6 +100,36 @@ pub struct Output {
     pub oci_media_types: Option<bool>,
     /// Further names of the image.
     pub names: Vec<Reference>,
+    /// The moment that counts in place of `SOURCE_DATE_EPOCH`, in seconds since 1970.
+    pub epoch: Option<i64>,
+    /// Notes on the image in this output alone; those of the request come after them.
+    pub annotations: Vec<Annotation>,
+}
+
+/// A note on an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Annotation {
+    /// On which document.
+    pub place: AnnotationPlace,
+    /// For the image of this platform alone.
+    pub platform: Option<Platform>,
+    /// Its name.
+    pub key: String,
+    /// What it says.
+    pub value: String,
+}
+
+/// Which document a note is written on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AnnotationPlace {
+    /// The manifest of an image.
+    Manifest,
+    /// The entry of a manifest in an index.
+    ManifestDescriptor,
+    /// An index of several images.
+    Index,
+    /// The entry of such an index in a layout.
+    IndexDescriptor,
 }
 
 /// In which form a result is handed out.

@@ -140,6 +140,16 @@ pub(super) struct BuildArguments {
     #[arg(short = 'o', long = "output", value_name = "SPEC")]
     pub(super) outputs: Vec<String>,
 
+    /// Question to answer in place of building: build, check, outline, targets or subrequests.describe, and possibly
+    /// ,format=json
+    #[arg(long, value_name = "METHOD", default_value = "build")]
+    pub(super) call: String,
+
+    /// Note on the image, as [PLACE[PLATFORM]:]KEY=VALUE, PLACE being manifest (the default), manifest-descriptor,
+    /// index or index-descriptor; repeatable
+    #[arg(long = "annotation", value_name = "SPEC")]
+    pub(super) annotations: Vec<String>,
+
     /// How to show progress [default: $BUILDKIT_PROGRESS, or auto]
     #[arg(long, value_enum)]
     pub(super) progress: Option<Progress>,
@@ -217,7 +227,11 @@ pub(super) enum Progress {
     /// A live view
     Tty,
     /// Nothing
+    #[value(alias = "none")]
     Quiet,
+    /// A JSON object per event, as BuildKit's status stream has it
+    #[value(name = "rawjson")]
+    RawJson,
 }
 
 #[derive(Debug, Args)]

@@ -1,17 +1,18 @@
 //! `varve build`: what was typed becomes a request, and the outcome becomes lines, files and an exit code.
 
+use super::annotations::annotation;
 use super::arguments::{BuildArguments, NetworkArgument, Progress as Style, PullArgument};
+use super::call::{self, Call};
 use super::failure::{Exit, Failure, Usage};
 use super::machine::{self, Machine};
 use super::network;
-use super::output::{fields, size};
+use super::output::size;
+use super::outputs::outputs;
 use super::progress;
 use super::steps;
 use crate::build::{
-    self, ContextSource, Destination, DockerfileSource, NamedContext, Outcome, Output, OutputKind, Progress, Pull,
-    Request,
+    self, ContextSource, DockerfileSource, NamedContext, Outcome, Output, OutputKind, Progress, Pull, Request,
 };
-use crate::layer::Compression;
 use crate::oci::Reference;
 use crate::plan::Network;
 use crate::schedule::Cancel;
@@ -21,6 +22,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub(super) fn run(arguments: BuildArguments, cancel: &Arc<Cancel>) -> Result<Exit, Failure> {
+    let (call, format) = call::read(&arguments.call)?;
+    match call {
+        Call::Describe => return super::print(&call::describe(format)).map(|()| Exit::Done),
+        Call::Check => return Err(call::unanswered()),
+        Call::Build | Call::Outline | Call::Targets => (),
+    }
     let request = request(&arguments)?;
     let machine = Machine::enter(arguments.store.root.as_deref())?;
     let screen = progress::screen(style(arguments.progress), arguments.quiet);
@@ -28,13 +35,22 @@ pub(super) fn run(arguments: BuildArguments, cancel: &Arc<Cancel>) -> Result<Exi
         screen.show(Progress::Warning(format!("note: {note}")));
     }
     let _signals = machine::cancel_on_signals(cancel);
-    let result = build::build(&machine.store()?, &machine.host(), request, cancel, &|progress| {
-        screen.show(progress)
-    });
+    let show = |progress| screen.show(progress);
+    let store = machine.store()?;
+    let answer = match call {
+        Call::Outline => build::outline(&store, request, cancel, &show)
+            .map(|(outline, source)| call::outline(&outline, &source, format)),
+        Call::Targets => build::stages(&store, request, cancel, &show)
+            .map(|(stages, source)| call::targets(&stages, &source, format)),
+        Call::Build | Call::Check | Call::Describe => {
+            let result = build::build(&store, &machine.host(), request, cancel, &show);
+            screen.close();
+            report(&arguments, &result?)?;
+            return Ok(Exit::Done);
+        }
+    };
     screen.close();
-    let outcome = result?;
-    report(&arguments, &outcome)?;
-    Ok(Exit::Done)
+    super::print(&answer?).map(|()| Exit::Done)
 }
 
 /// The style that was asked for, here or in the environment, whose other values are for other tools.
@@ -43,6 +59,7 @@ fn style(given: Option<Style>) -> Style {
         Ok("plain") => Style::Plain,
         Ok("tty") => Style::Tty,
         Ok("quiet" | "none") => Style::Quiet,
+        Ok("rawjson") => Style::RawJson,
         _ => Style::Auto,
     })
 }
@@ -66,6 +83,10 @@ fn report(arguments: &BuildArguments, outcome: &Outcome) -> Result<(), Failure> 
         if let Some(id) = &id {
             super::print(id)?;
         }
+        return Ok(());
+    }
+    // Whoever reads objects, or asked for quiet, wants nothing else.
+    if matches!(style(arguments.progress), Style::RawJson | Style::Quiet) {
         return Ok(());
     }
     let names = outcome.names.join(", ");
@@ -162,6 +183,7 @@ fn request(arguments: &BuildArguments) -> Result<Request, Usage> {
             PullArgument::Never => Pull::Never,
         },
         outputs,
+        annotations: each(&arguments.annotations, annotation)?.concat(),
         jobs: arguments.jobs,
     })
 }
@@ -197,7 +219,7 @@ fn dockerfile_from_stdin() -> Result<String, Usage> {
     String::from_utf8(text).map_err(|_| Usage::new("the Dockerfile on standard input is not UTF-8 text"))
 }
 
-fn tag(name: &str) -> Result<Reference, Usage> {
+pub(super) fn tag(name: &str) -> Result<Reference, Usage> {
     let reference: Reference = name
         .parse()
         .map_err(|error| Usage::new(format!("`{name}` can't be the name of an image: {error}")))?;
@@ -209,17 +231,26 @@ fn tag(name: &str) -> Result<Reference, Usage> {
     Ok(reference)
 }
 
-/// A bare name takes the caller's variable, and is left out when there is none.
+/// A bare name takes the caller's variable, and is left out when there is none; `SOURCE_DATE_EPOCH` needs no name.
 fn build_args(given: &[String]) -> Vec<(String, String)> {
     let value_of = |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
-    given
+    let mut all: Vec<(String, String)> = given
         .iter()
         .filter_map(|argument| match argument.split_once('=') {
             Some(given) => Some(pair(given)),
             None => value_of(argument).map(|value| (argument.clone(), value)),
         })
-        .collect()
+        .collect();
+    // Reproducible builds set this one for all tools alike (reproducible-builds.org), and buildx passes it on.
+    if !all.iter().any(|(name, _)| name == EPOCH)
+        && let Some(value) = value_of(EPOCH).filter(|value| !value.is_empty())
+    {
+        all.push((EPOCH.to_owned(), value));
+    }
+    all
 }
+
+const EPOCH: &str = "SOURCE_DATE_EPOCH";
 
 fn named_context(given: &str) -> Result<(String, NamedContext), Usage> {
     let Some((name, value)) = given.split_once('=') else {
@@ -256,128 +287,5 @@ fn split_selector(layout: &str) -> (&str, Option<&str>) {
     match layout.rsplit_once(':') {
         Some((path, tag)) if !tag.contains('/') => (path, Some(tag)),
         _ => (layout, None),
-    }
-}
-
-/// The outputs; none given means the image goes to the store only.
-fn outputs(given: &[String]) -> Result<Vec<Output>, Usage> {
-    each(given, output)
-}
-
-fn output(given: &str) -> Result<Output, Usage> {
-    if !given.contains('=') && !given.contains(',') {
-        return if given == "-" {
-            Ok(new(OutputKind::Tar, Some(stdout()?)))
-        } else {
-            Ok(new(OutputKind::Local, Some(Destination::Path(PathBuf::from(given)))))
-        };
-    }
-    let bad = |text: &str| Usage::new(format!("`-o {given}`: {text}"));
-    let (mut kind, mut destination) = (None, None);
-    let mut output = new(OutputKind::Oci, None);
-    let mut as_directory = false;
-    let mut level = None;
-    let mut compression = None;
-    for (key, value) in fields(given)? {
-        let value = value.ok_or_else(|| bad(&format!("`{key}` has no value")))?;
-        let flag = || match value.to_ascii_lowercase().as_str() {
-            "true" | "1" => Ok(true),
-            "false" | "0" => Ok(false),
-            _ => Err(bad(&format!("`{key}={value}` is neither true nor false"))),
-        };
-        match key.as_str() {
-            "type" => {
-                kind = Some(match value.as_str() {
-                    "oci" => OutputKind::Oci,
-                    "docker" => OutputKind::Docker,
-                    "tar" => OutputKind::Tar,
-                    "local" => OutputKind::Local,
-                    "cacheonly" => OutputKind::Nothing,
-                    "image" => OutputKind::Store,
-                    "registry" => return Err(bad("pushing to a registry is not supported yet")),
-                    _ => {
-                        let kinds = ["oci", "docker", "tar", "local", "cacheonly", "image"];
-                        let hint = crate::diagnostic::nearest(&value, kinds)
-                            .map_or_else(|| kinds.join(", "), |near| format!("did you mean `{near}`?"));
-                        return Err(bad(&format!("`{value}` is no type of output: {hint}")));
-                    }
-                });
-            }
-            "dest" => destination = Some(value),
-            "tar" => as_directory = !flag()?,
-            "name" => output.names = value.split(',').map(tag).collect::<Result<_, _>>()?,
-            "compression" => compression = Some(value),
-            "compression-level" => {
-                level = Some(
-                    value
-                        .parse::<i32>()
-                        .map_err(|_| bad(&format!("`{value}` is no level")))?,
-                );
-            }
-            "force-compression" => output.force_compression = flag()?,
-            "rewrite-timestamp" => output.rewrite_timestamp = flag()?,
-            "oci-mediatypes" => output.oci_media_types = Some(flag()?),
-            _ => return Err(bad(&format!("`{key}` is not known"))),
-        }
-    }
-    output.compression = match (compression.as_deref(), level) {
-        (None | Some("gzip"), level) => Compression::gzip(level),
-        (Some("zstd"), level) => Compression::zstd(level),
-        (Some("uncompressed" | "none"), _) => Ok(Compression::None),
-        (Some(other), _) => return Err(bad(&format!("`{other}` is no compression: gzip, zstd or uncompressed"))),
-    }
-    .map_err(|error| bad(&error.to_string()))?;
-    output.kind = match (
-        kind.ok_or_else(|| bad("a type is missing, as in `type=oci`"))?,
-        as_directory,
-    ) {
-        (OutputKind::Oci, true) => OutputKind::OciDirectory,
-        (OutputKind::Docker, true) => OutputKind::DockerDirectory,
-        (kind, false) => kind,
-        (_, true) => return Err(bad("`tar=false` is for the types oci and docker")),
-    };
-    let needs_path = matches!(
-        output.kind,
-        OutputKind::Local | OutputKind::OciDirectory | OutputKind::DockerDirectory
-    );
-    output.destination = match destination.as_deref() {
-        None if matches!(output.kind, OutputKind::Nothing | OutputKind::Store) => None,
-        None | Some("-") if needs_path => return Err(bad("`dest=` must name a directory")),
-        None | Some("-") => Some(stdout().map_err(|_| bad("`dest=` is missing, and standard output is a terminal"))?),
-        Some(path) => Some(Destination::Path(PathBuf::from(path))),
-    };
-    Ok(output)
-}
-
-fn new(kind: OutputKind, destination: Option<Destination>) -> Output {
-    Output {
-        kind,
-        destination,
-        compression: Compression::GZIP,
-        force_compression: false,
-        rewrite_timestamp: false,
-        oci_media_types: None,
-        names: Vec::new(),
-    }
-}
-
-fn stdout() -> Result<Destination, Usage> {
-    if std::io::stdout().is_terminal() {
-        return Err(Usage::new("`-` writes to standard output, which is a terminal"));
-    }
-    let stream: Box<dyn std::io::Write + Send> = Box::new(std::io::BufWriter::with_capacity(1 << 16, Stdout));
-    Ok(Destination::Stream(stream))
-}
-
-/// Standard output without its own buffer, which ends lines early.
-struct Stdout;
-
-impl std::io::Write for Stdout {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        Ok(rustix::io::write(rustix::stdio::stdout(), bytes)?)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        std::io::stdout().flush()
     }
 }

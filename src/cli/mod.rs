@@ -2,14 +2,17 @@
 //!
 //! Enter by [`main`]. Only this room prints, reads the environment, or chooses an exit code.
 
+mod annotations;
 mod arguments;
 mod build;
+mod call;
 mod dockerfile;
 mod failure;
 mod images;
 mod machine;
 mod network;
 mod output;
+mod outputs;
 mod progress;
 mod run;
 mod steps;

@@ -28,6 +28,10 @@ pub(super) fn fields(spec: &str) -> Result<Vec<(String, Option<String>)>, Usage>
             (rest[..end].to_owned(), &rest[end..])
         };
         match field.split_once('=') {
+            // Keys of annotations are the user's own.
+            Some((key, value)) if key.trim().starts_with("annotation") => {
+                fields.push((key.trim().to_owned(), Some(value.to_owned())));
+            }
             Some((key, value)) => fields.push((key.trim().to_lowercase(), Some(value.to_owned()))),
             None => fields.push((field.trim().to_owned(), None)),
         }

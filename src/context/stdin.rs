@@ -6,8 +6,8 @@ use super::select::{Hints, base_name};
 use super::source::SourcePattern;
 use super::stat::open_below;
 use crate::layer::{
-    DETECT, DeltaWriter, Entry, Format, Host, Kind, Listing, OverlayXattrs, Ownership, Unpack, View, decoder, detect,
-    unpack,
+    DETECT, DeltaWriter, Entry, Format, Host, Kind, Listing, OverlayXattrs, Ownership, Time, Unpack, View, decoder,
+    detect, unpack,
 };
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{Mode, OFlags};
@@ -24,6 +24,12 @@ pub trait Context: Hints + std::fmt::Debug + Send + Sync {
 
     /// Opens the content of a file of the listing.
     fn open_file(&self, path: &[u8]) -> io::Result<File>;
+
+    /// The moment that the files stand for, if they have one: `SOURCE_DATE_EPOCH=context`. That a directory was
+    /// changed at some moment says nothing about its files.
+    fn time(&self) -> Option<Time> {
+        None
+    }
 
     /// Keeps what was learnt about the files for the next build; tells whether that was anything new.
     fn save(&self) -> Result<bool, ContextError> {
@@ -170,6 +176,7 @@ impl TarStream<'_> {
             path: directory.to_owned(),
             root: open().map_err(failed)?,
             view: View::new(vec![Arc::new(listing)]),
+            time: None,
         })
     }
 }
@@ -195,9 +202,18 @@ pub struct TarContext {
     path: PathBuf,
     root: OwnedFd,
     view: View,
+    time: Option<Time>,
 }
 
 impl TarContext {
+    /// The same context, which stands for a moment that somebody knows better than its files, such as the server that
+    /// it came from.
+    #[must_use]
+    pub fn with_time(mut self, time: Option<Time>) -> Self {
+        self.time = time;
+        self
+    }
+
     /// The directory that it was unpacked to.
     pub fn path(&self) -> &Path {
         &self.path
@@ -255,6 +271,14 @@ impl Context for TarContext {
     fn open_file(&self, path: &[u8]) -> io::Result<File> {
         let fd = open_below(self.root.as_fd(), path, OFlags::RDONLY | OFlags::NONBLOCK)?;
         Ok(File::from(fd))
+    }
+
+    /// When the newest of its files was changed, unless another moment was given.
+    fn time(&self) -> Option<Time> {
+        let file = |entry: &&Entry| matches!(entry.kind, Kind::File { .. } | Kind::HardLink { .. });
+        let entries = || self.view.layers().iter().flat_map(|listing| listing.entries());
+        self.time
+            .or_else(|| entries().filter(file).map(|entry| entry.mtime).max())
     }
 }
 

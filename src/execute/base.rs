@@ -5,6 +5,7 @@ use super::stack::Stack;
 use super::tree::TreeLayer;
 use crate::digest::{BlobDigest, ContentId, DiffId};
 use crate::layer::{DETECT, DeltaWriter, Host, Unpack, decoder, detect, unpack};
+use crate::oci::media::{Family, LayerForm};
 use crate::oci::{Descriptor, ImageConfig, ImageSource, Layout, Reference};
 use crate::plan::ImageKey;
 use crate::registry::{Pulled, Registries};
@@ -293,11 +294,14 @@ impl BaseImage {
                     index,
                 };
                 let known = store.read(|records| records.recorded_blobs_of(&self.layers()[index]))?;
-                for (form, digest, size) in known {
-                    if let Some(media_type) = form.strip_prefix(AS_IT_CAME)
-                        && store.has_blob(&digest)?
-                    {
-                        return Ok(Descriptor::new(media_type, digest, size));
+                let as_it_came = |form: &str| form.strip_prefix(AS_IT_CAME).map(str::to_owned);
+                for media_type in [&as_it_came as &dyn Fn(&str) -> Option<String>, &compressed_here] {
+                    for (form, digest, size) in &known {
+                        if let Some(media_type) = media_type(form)
+                            && store.has_blob(digest)?
+                        {
+                            return Ok(Descriptor::new(&media_type, *digest, *size));
+                        }
                     }
                 }
                 let pulled = source.as_ref().ok_or_else(missing)?;
@@ -358,6 +362,16 @@ const FEWEST_DIGITS: usize = 4;
 const LARGEST_CONFIG: u64 = 4 << 20;
 /// Before the media type of a layer that was not compressed here, among the names of compressions.
 const AS_IT_CAME: &str = "as it came: ";
+
+/// The media type of a layer that was compressed here, by the name of its compression.
+fn compressed_here(form: &str) -> Option<String> {
+    let form = match form.split_once('-')?.0 {
+        "gzip" => LayerForm::Gzip,
+        "zstd" => LayerForm::Zstd,
+        _ => return None,
+    };
+    Some(Family::Oci.layer(form).to_owned())
+}
 
 /// A writer for a draft's tree.
 pub(super) fn writer(draft: &crate::store::Draft, host: &Host) -> Result<DeltaWriter, ExecuteError> {

@@ -7,6 +7,7 @@
 
 mod archive;
 mod base;
+mod clock;
 mod copy;
 mod error;
 mod mode;
@@ -23,7 +24,7 @@ mod workdir;
 
 pub use base::{BaseImage, Bases, fetch_layers};
 pub use error::ExecuteError;
-pub use remote::Remotes;
+pub use remote::{Fetcher, Remotes};
 pub use secret::Secret;
 pub use sources::Contexts;
 pub use stack::{Stack, Stacks};
@@ -273,7 +274,7 @@ impl Executor<'_> {
         let mut remotes = Vec::new();
         for source in &copy.sources {
             match source {
-                Source::Url(url) => remotes.push(self.remote(url, copy.checksum.as_deref())?),
+                Source::Url(url) => remotes.push(self.fetcher().remote(url, copy.checksum.as_deref())?),
                 Source::Git(url) => {
                     return Err(ExecuteError::Unsupported(format!("ADD of the git repository `{url}`")));
                 }

@@ -1,8 +1,9 @@
 //! ADD from http and https: a page becomes a blob of the store, and is asked for again only if it may have changed.
 
-use super::{ExecuteError, Executor};
+use super::{ExecuteError, Executor, Secret};
 use crate::digest::{BlobDigest, Fields, FileDigest};
 use crate::http::{self, Client, HttpError, Method, Request, Response, Resume, Url, parse_date};
+use crate::layer::{DETECT, Format, Kind, decoder, detect, read_tar};
 use crate::store::{BlobReader, Store};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha384, Sha512};
@@ -78,7 +79,54 @@ const UNNAMED: &[u8] = b"__unnamed__";
 /// Tries of a download that can't go on where it broke.
 const TRIES: u32 = 3;
 
+/// Fetches pages for one build.
+#[derive(Debug, Clone, Copy)]
+pub struct Fetcher<'a> {
+    /// Where pages are kept.
+    pub store: &'a Store,
+    /// What was fetched so far, and how.
+    pub remotes: &'a Remotes,
+    /// Credentials, by id.
+    pub secrets: &'a BTreeMap<String, Secret>,
+}
+
 impl Executor<'_> {
+    pub(super) fn fetcher(&self) -> Fetcher<'_> {
+        Fetcher {
+            store: self.store,
+            remotes: self.remotes,
+            secrets: self.secrets,
+        }
+    }
+}
+
+impl Fetcher<'_> {
+    /// The moment that a page stands for: what the server says, else that of the newest file in an archive.
+    ///
+    /// # Errors
+    /// When it can't be fetched, or has another checksum.
+    pub fn time(&self, address: &str, checksum: Option<&str>) -> Result<Option<i64>, ExecuteError> {
+        let page = self.remote(address, checksum)?;
+        if page.modified.is_some() {
+            return Ok(page.modified);
+        }
+        let mut reader = page.open(self.store)?;
+        let mut start = Vec::with_capacity(DETECT);
+        let failed = |source| ExecuteError::File {
+            action: "read",
+            path: self.store.blob_path(&page.blob),
+            source,
+        };
+        (&mut reader)
+            .take(DETECT as u64)
+            .read_to_end(&mut start)
+            .map_err(failed)?;
+        Ok(match detect(&start) {
+            Format::Unknown => None,
+            format => newest(format, io::Cursor::new(start).chain(reader)),
+        })
+    }
+
     /// Fetches a page, unless the store has it and the server says that it is still the same.
     pub(super) fn remote(&self, address: &str, checksum: Option<&str>) -> Result<Remote, ExecuteError> {
         let url = Url::parse(address)?;
@@ -260,6 +308,18 @@ impl Executor<'_> {
         }
         Ok(None)
     }
+}
+
+/// When the newest file of an archive was changed; what is damaged knows no moment.
+fn newest(format: Format, reader: impl io::Read + Send) -> Option<i64> {
+    let mut newest = None;
+    let read = read_tar(decoder(format, reader).ok()?, &mut |entry, _| {
+        if matches!(entry.kind, Kind::File { .. } | Kind::HardLink { .. }) {
+            newest = newest.max(Some(entry.mtime.seconds));
+        }
+        Ok(())
+    });
+    read.ok().and(newest)
 }
 
 fn promise_key(checksum: &str) -> [u8; 32] {

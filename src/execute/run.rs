@@ -2,7 +2,7 @@
 
 use super::mounts::{Mounted, Mounts};
 use super::stack::Stack;
-use super::{ExecuteError, Executor};
+use super::{ExecuteError, Executor, clock};
 use crate::layer::{Entry, Listing, Ownership};
 use crate::plan::{MountKind, Network, Run, StepId};
 use crate::sandbox::{
@@ -160,6 +160,7 @@ pub(super) fn perform(running: &Running<'_>, root: &Stack, mounted: &Mounted) ->
         copy_root(draft, found.entry, executor.host.ownership)?;
     }
     cancel.check()?;
+    clock::pass(root.view());
     let mut child = setup.spawn(&command)?;
     // The command holds the only writing ends from here on, so that reading ends when it does.
     drop(command);

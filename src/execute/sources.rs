@@ -9,7 +9,7 @@ use crate::context::{
     Context, Hints, Overrides, Patterns, SelectError, SelectRequest, Selection, SourcePattern, digest_of, select,
 };
 use crate::digest::{Fields, FileDigest};
-use crate::layer::{Content, DeltaWriter, Entry, Found, Kind, TreePath, View};
+use crate::layer::{Content, DeltaWriter, Entry, Found, Kind, Time, TreePath, View};
 use crate::plan::{Copy, From, Mount, MountKind, Run, Source};
 use crate::schedule::Inputs;
 use std::collections::BTreeMap;
@@ -37,6 +37,14 @@ impl Contexts {
     pub fn save_indexes(&self) {
         for context in self.main.iter().chain(self.named.values()) {
             let _ = context.save();
+        }
+    }
+
+    /// The moment that a context stands for, if it has one; without a name the build context's.
+    pub fn time(&self, name: Option<&str>) -> Option<Time> {
+        match name {
+            None => self.main.as_ref()?.time(),
+            Some(name) => self.named.get(name)?.time(),
         }
     }
 

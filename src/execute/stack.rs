@@ -7,7 +7,7 @@ use crate::digest::{ContentId, Fields};
 use crate::layer::{Found, Host, Kind, Listing, View, flatten_to};
 use crate::store::{Delta, Store};
 use rustix::fs::{Mode, OFlags, ResolveFlags};
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::fs::File;
 use std::io::Read as _;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
@@ -144,9 +144,19 @@ impl Stack {
         &self.view
     }
 
-    /// The directories to mount, lowest first.
+    /// The directories to mount, lowest first, each once.
+    ///
+    /// Steps that leave the same have one delta, and the kernel mounts no directory twice. The upper place alone gives
+    /// the same tree: all that the delta has or hides at the lower place it has or hides at the upper one again.
     pub fn lowers(&self) -> Vec<PathBuf> {
-        self.deltas.iter().map(|held| held.delta.tree().to_path_buf()).collect()
+        let mut seen = HashSet::new();
+        let from_top = self.deltas.iter().rev();
+        let mut lowers: Vec<PathBuf> = from_top
+            .filter(|held| seen.insert(held.delta.content()))
+            .map(|held| held.delta.tree().to_path_buf())
+            .collect();
+        lowers.reverse();
+        lowers
     }
 
     /// Where an entry lies on disk.
@@ -204,7 +214,10 @@ const REMEMBERED: usize = 8;
 
 impl Stacks {
     /// As [`Stack::of`], on top of the nearest stack that is known.
-    pub(super) fn of(&self, tree: &Tree, store: &Store, host: &Host) -> Result<Stack, ExecuteError> {
+    ///
+    /// # Errors
+    /// When a layer of a base can't be fetched or unpacked, or a delta is gone.
+    pub fn of(&self, tree: &Tree, store: &Store, host: &Host) -> Result<Stack, ExecuteError> {
         // Of more layers the lower ones are put together, always the same ones.
         if tree.depth() > MOST_LAYERS {
             return Stack::of(tree, store, host);

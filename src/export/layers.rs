@@ -29,6 +29,11 @@ impl Epoch {
         Self { seconds, rewrite }
     }
 
+    /// Whether later times of files are clamped.
+    pub fn rewrites(&self) -> bool {
+        self.rewrite
+    }
+
     /// The moment.
     pub fn time(&self) -> Time {
         Time {
@@ -273,6 +278,21 @@ impl Packer<'_> {
                 })
             }
         }
+    }
+
+    /// Puts a layer whose times are clamped into the store as a blob, for no delta is what it says; `false` when the
+    /// layer is as its delta, or as it came.
+    pub(super) fn keep_clamped(&self, layer: &Named, compression: Compression) -> Result<bool, ExportError> {
+        if !matches!(layer.source, Source::Delta { clamp: Some(_), .. }) {
+            return Ok(false);
+        }
+        // A tar that is not compressed is never kept as such.
+        let compression = match compression {
+            Compression::None => Compression::GZIP,
+            other => other,
+        };
+        self.pack_one(layer, compression, false, Family::Oci)?;
+        Ok(true)
     }
 
     /// Makes sure that a base layer stays in the store with the image; gives its delta if it is unpacked.

@@ -4,6 +4,7 @@ use super::ExportError;
 use super::archive::ArchiveWriter;
 use super::destination::{Sink, create_beside};
 use super::layers::{Blob, Bytes, Packer};
+use super::output::Annotations;
 use crate::digest::{BlobDigest, Sha256};
 use crate::oci::media::{self, Family, LayerForm};
 use crate::oci::{Descriptor, ImageConfig, Index, Layout, Manifest, Platform, Reference, annotations};
@@ -22,7 +23,7 @@ const OCI_LAYOUT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
 /// An image as documents and blobs.
 #[derive(Debug)]
 pub(super) struct Packed {
-    /// The manifest's descriptor, without annotations.
+    /// The manifest's descriptor, with the annotations that were asked for.
     pub(super) manifest: Descriptor,
     /// By digest, each once.
     blobs: BTreeMap<BlobDigest, Blob>,
@@ -50,7 +51,13 @@ pub(super) fn family_for(wanted: Family, layers: &[Blob]) -> Family {
 
 impl Packed {
     /// Writes the documents of an image.
-    pub(super) fn new(config: &ImageConfig, layers: Vec<Blob>, family: Family, names: &[Reference]) -> Self {
+    pub(super) fn new(
+        config: &ImageConfig,
+        layers: Vec<Blob>,
+        family: Family,
+        names: &[Reference],
+        annotations: &Annotations,
+    ) -> Self {
         let mut layers = layers;
         for layer in &mut layers {
             if let media::Kind::Layer(form) = media::kind(&layer.descriptor.media_type) {
@@ -68,8 +75,11 @@ impl Packed {
             names: names.iter().map(Reference::familiar).collect(),
             layers: descriptors.iter().map(|layer| path_of(&layer.digest)).collect(),
         };
-        let document = Manifest::new(family.manifest(), config_blob.descriptor.clone(), descriptors).to_bytes();
+        let mut document = Manifest::new(family.manifest(), config_blob.descriptor.clone(), descriptors);
+        document.annotations.clone_from(&annotations.manifest);
+        let document = document.to_bytes();
         let mut manifest = Descriptor::of(family.manifest(), &document);
+        manifest.annotations.clone_from(&annotations.descriptor);
         manifest.platform = Some(Platform {
             os_version: config.os_version.clone(),
             ..Platform::new(&config.os, &config.architecture, &config.variant)
@@ -247,9 +257,9 @@ impl Packed {
 fn entry(manifest: &Descriptor, config: &ImageConfig, name: Option<&Reference>) -> Descriptor {
     let mut entry = manifest.clone();
     if let Some(created) = &config.created {
-        entry
-            .annotations
-            .insert(annotations::CREATED.to_owned(), created.clone());
+        // Whoever gave one knows better.
+        let known = entry.annotations.entry(annotations::CREATED.to_owned());
+        known.or_insert_with(|| created.clone());
     }
     if let Some(name) = name {
         entry

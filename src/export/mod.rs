@@ -23,4 +23,4 @@ mod tests;
 pub use error::ExportError;
 pub use image::{HistoryLine, Image, LayerPlace, LayerSource};
 pub use layers::Epoch;
-pub use output::{Destination, Exported, Options, Output, export, image_id, tag};
+pub use output::{Annotations, Destination, Exported, Options, Output, export, image_id, tag};

@@ -12,6 +12,7 @@ use crate::layer::Compression;
 use crate::oci::media::Family;
 use crate::oci::{Descriptor, ImageConfig, Reference};
 use crate::store::{ImageLayer, ImageRecord, Store};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -63,6 +64,17 @@ pub struct Options {
     pub names: Vec<Reference>,
     /// `SOURCE_DATE_EPOCH`.
     pub epoch: Option<Epoch>,
+    /// What layouts say of the image beyond it.
+    pub annotations: Annotations,
+}
+
+/// Notes on an image, by key. They are no part of its config, and so not of its ID.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Annotations {
+    /// In the manifest.
+    pub manifest: BTreeMap<String, String>,
+    /// Beside the manifest's entry in the index; written in OCI's media types only.
+    pub descriptor: BTreeMap<String, String>,
 }
 
 impl Default for Options {
@@ -73,6 +85,7 @@ impl Default for Options {
             family: None,
             names: Vec::new(),
             epoch: None,
+            annotations: Annotations::default(),
         }
     }
 }
@@ -197,6 +210,7 @@ impl Exporter<'_> {
         let mut layers = Vec::with_capacity(named.len());
         for (layer, source) in named.iter().zip(&self.image.layers) {
             let content = match source {
+                _ if self.packer.keep_clamped(layer, self.options.compression)? => None,
                 LayerSource::Delta(content) => Some(*content),
                 LayerSource::Blob {
                     diff_id,
@@ -232,7 +246,12 @@ impl Exporter<'_> {
 
     fn pack(&self, docker: bool) -> Result<(Descriptor, Packed), ExportError> {
         let usual = if docker { Family::Docker } else { Family::Oci };
-        let wanted = self.options.family.unwrap_or(usual);
+        let annotations = &self.options.annotations;
+        let wanted = match annotations.descriptor.is_empty() {
+            true => self.options.family.unwrap_or(usual),
+            // Docker's documents have no place for them.
+            false => Family::Oci,
+        };
         let (named, blobs) = self.packer.name_and_pack(
             self.image,
             self.options.compression,
@@ -242,7 +261,7 @@ impl Exporter<'_> {
         let document = document(self.image, &named, self.options.epoch.as_ref());
         let family = family_for(wanted, &blobs);
         let config = Descriptor::of(family.config(), &document.to_bytes());
-        Ok((config, Packed::new(&document, blobs, family, &self.names)))
+        Ok((config, Packed::new(&document, blobs, family, &self.names, annotations)))
     }
 
     fn layout(&self, destination: Destination<'_>, docker: bool) -> Result<Exported, ExportError> {

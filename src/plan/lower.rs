@@ -1,6 +1,8 @@
 //! From stages to steps: which are needed, in which order, and what each needs.
 
 use super::discover::{Discovered, Trigger};
+use super::epoch::{self, Epoch};
+use super::outline::Sketch;
 use super::stage::{Given, StageState};
 use super::{
     Base, From, Graph, ImageKey, Lowered, NamedContext, Need, NoCache, Op, Outcome, Request, Step, StepId, Target, run,
@@ -18,7 +20,10 @@ use std::collections::BTreeMap;
 ///
 /// `images` holds the configs that are known so far; when more are needed the answer is [`Outcome::NeedsImages`].
 /// Problems are reported together, as far as one does not hide another.
-pub fn lower(request: &Request<'_>, images: &BTreeMap<ImageKey, ImageConfig>) -> Result<Lowered, Vec<Diagnostic>> {
+pub fn lower<'a>(
+    request: &'a Request<'a>,
+    images: &BTreeMap<ImageKey, ImageConfig>,
+) -> Result<Lowered, Vec<Diagnostic>> {
     let contexts: Vec<&str> = request.named_contexts.keys().map(String::as_str).collect();
     let inputs = Inputs {
         build_args: request.build_args,
@@ -31,7 +36,7 @@ pub fn lower(request: &Request<'_>, images: &BTreeMap<ImageKey, ImageConfig>) ->
     for instruction in &request.dockerfile.instructions {
         check(instruction, &mut problems);
     }
-    let binding = match bind(request.dockerfile, &inputs) {
+    let mut binding = match bind(request.dockerfile, &inputs) {
         Ok(binding) if problems.is_empty() => binding,
         Ok(_) => return Err(in_order(problems)),
         Err(more) => {
@@ -39,7 +44,15 @@ pub fn lower(request: &Request<'_>, images: &BTreeMap<ImageKey, ImageConfig>) ->
             return Err(in_order(problems));
         }
     };
-    let source_date_epoch = epoch(&binding).map_err(|problem| vec![problem])?;
+    let source_date_epoch = match epoch::find(request, &mut binding).map_err(|problem| vec![problem])? {
+        Epoch::Known(epoch) => epoch,
+        Epoch::Asks(source) => {
+            return Ok(Lowered {
+                outcome: Outcome::NeedsEpoch(source),
+                warnings: Vec::new(),
+            });
+        }
+    };
     let discovered = super::discover::discover(request, &binding, images).map_err(in_order)?;
     if !discovered.needs.is_empty() {
         return Ok(Lowered {
@@ -61,14 +74,19 @@ pub fn lower(request: &Request<'_>, images: &BTreeMap<ImageKey, ImageConfig>) ->
         states: vec![None; binding.stages.len()],
         shared: BTreeMap::new(),
         here: Place::default(),
+        sketch: Sketch::default(),
         problems: Vec::new(),
         warnings: super::frontend::warnings(request.dockerfile, request.build_args),
     };
+    let needed: Vec<usize> = (0..binding.stages.len())
+        .filter(|stage| discovered.stages[*stage].is_some())
+        .collect();
     lowering.stages(discovered);
     let target = lowering.target();
     let Lowering {
         mut steps,
         states,
+        sketch,
         problems,
         warnings,
         ..
@@ -88,6 +106,7 @@ pub fn lower(request: &Request<'_>, images: &BTreeMap<ImageKey, ImageConfig>) ->
             steps,
             target,
             source_date_epoch,
+            outline: sketch.finish(request.dockerfile, &binding, &needed),
         })),
         warnings,
     })
@@ -110,24 +129,6 @@ fn in_order(mut problems: Vec<Diagnostic>) -> Vec<Diagnostic> {
     problems.sort_by_key(|it| it.span.map_or((0, 0), |span| (span.start, span.end)));
     problems.dedup();
     problems
-}
-
-/// `SOURCE_DATE_EPOCH`, given or as the default of a global ARG.
-fn epoch(binding: &Binding<'_>) -> Result<Option<i64>, Diagnostic> {
-    const NAME: &str = "SOURCE_DATE_EPOCH";
-    let value = binding.given.get(NAME).or_else(|| binding.global.get(NAME));
-    match value {
-        None | Some("") => Ok(None),
-        Some(text) => match text.parse::<i64>() {
-            Ok(seconds) => Ok(Some(seconds)),
-            Err(_) => Err(Diagnostic::error(
-                "bad-epoch",
-                None,
-                format!("`{NAME}` is `{text}`: only whole seconds since 1970 are supported"),
-            )
-            .help("`context`, and names of contexts and stages, are not supported as its value")),
-        },
-    }
 }
 
 /// Proxy variables that were given, in both cases, as commands expect them.
@@ -184,6 +185,7 @@ pub(super) struct Lowering<'a> {
     /// Images and the empty tree, as far as files are taken from them without a stage.
     shared: BTreeMap<Origin, StepId>,
     here: Place,
+    pub(super) sketch: Sketch,
     problems: Vec<Diagnostic>,
     warnings: Vec<Diagnostic>,
 }
@@ -330,6 +332,10 @@ impl Lowering<'_> {
             Some(Keyword::Run) => self.run(index, state, instruction),
             Some(Keyword::Copy | Keyword::Add) => self.copy(index, state, instruction),
             Some(Keyword::Workdir) => self.workdir(index, state, instruction),
+            Some(Keyword::Arg) => {
+                state.configure(&self.given, Keyword::Arg, instruction)?;
+                self.outline_args(index, state, instruction)
+            }
             Some(keyword) => state.configure(&self.given, keyword, instruction),
             None => Err(Diagnostic::error(
                 "unknown-instruction",
@@ -337,6 +343,21 @@ impl Lowering<'_> {
                 format!("unknown instruction `{}`", instruction.name.text),
             )),
         }
+    }
+
+    fn outline_args(&mut self, index: usize, state: &StageState, instruction: &Instruction) -> Result<(), Diagnostic> {
+        let Body::Pairs { pairs, .. } = &instruction.body else {
+            return Ok(());
+        };
+        for pair in pairs {
+            let name = state.expand(&self.given, &pair.key)?;
+            let has_own = pair.value.is_some() || self.given.args.get(&name).is_some();
+            let own = has_own || self.given.global.get(&name).is_none();
+            let value = state.scope.args().find(|(known, _)| *known == name);
+            let value = value.map(|(_, value)| value).filter(|value| !value.is_empty());
+            self.sketch.arg(index, instruction, &name, value, own);
+        }
+        Ok(())
     }
 
     /// What files come from; the step that makes them, if one does, is added to `needs`.

@@ -1,16 +1,19 @@
 //! Lowers resolved stages into a graph of steps.
 //!
 //! Enter by [`lower`]: a [`Request`] and the configs of base images in, a [`Graph`] of [`Step`]s out. When configs are
-//! missing the answer says which; fetch them and call again, until it is [`Outcome::Ready`].
+//! missing the answer says which; fetch them and call again, until it is [`Outcome::Ready`]. So it is with a moment
+//! that `SOURCE_DATE_EPOCH` names.
 //! The graph holds only what the target reaches, in the file's order, so that equal requests give equal graphs.
 //!
 //! Invariant: this room reads no files, knows no clock and no cache. A COPY step holds patterns, not contents.
 
 mod copy;
 mod discover;
+mod epoch;
 mod frontend;
 mod lower;
 mod mount;
+mod outline;
 mod paths;
 mod request;
 mod run;
@@ -22,6 +25,8 @@ mod step;
 mod tests;
 mod values;
 
+pub use epoch::{EpochAnswer, EpochSource};
 pub use lower::lower;
+pub use outline::{Outline, OutlineArg, OutlineMount, StageSummary, stages};
 pub use request::{DEFAULT_HOSTNAME, ImageKey, ImageNeed, Lowered, NamedContext, NoCache, Outcome, Request};
 pub use step::*;

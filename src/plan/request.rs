@@ -1,6 +1,6 @@
 //! What is asked of a build, and what the answer may be.
 
-use super::{Graph, Network};
+use super::{EpochAnswer, EpochSource, Graph, Network};
 use crate::diagnostic::{Diagnostic, Span};
 use crate::dockerfile::Dockerfile;
 use crate::oci::Platform;
@@ -37,6 +37,8 @@ pub struct Request<'a> {
     pub ulimits: &'a [(String, u64, u64)],
     /// `--cgroup-parent`.
     pub cgroup_parent: Option<&'a str>,
+    /// What the source of `SOURCE_DATE_EPOCH` says, once it was asked.
+    pub epoch: Option<&'a EpochAnswer>,
 }
 
 /// The host name that BuildKit gives to a RUN.
@@ -64,6 +66,7 @@ impl<'a> Request<'a> {
             shm_size: None,
             ulimits: &[],
             cgroup_parent: None,
+            epoch: None,
         }
     }
 }
@@ -117,6 +120,8 @@ pub struct ImageNeed {
 pub enum Outcome {
     /// The plan.
     Ready(Box<Graph>),
+    /// The moment that `SOURCE_DATE_EPOCH` names is needed first, if there is one. Then lower again.
+    NeedsEpoch(EpochSource),
     /// Configs of these images are needed first. Then lower again: triggers of a base may need more.
     NeedsImages(Vec<ImageNeed>),
 }

@@ -64,7 +64,13 @@ impl Lowering<'_> {
                 state.expand(&self.given, &word)
             })?;
             secret_variables.extend(options.env.clone().filter(|_| options.kind == Type::Secret));
-            mounts.push(self.mount(index, state, flag, options, &mut agents, &mut needs)?);
+            let mount = self.mount(index, state, flag, options, &mut agents, &mut needs)?;
+            match &mount.kind {
+                MountKind::Secret { id, required, .. } => self.sketch.secret(index, instruction, id, *required),
+                MountKind::Ssh { id, required, .. } => self.sketch.ssh(index, instruction, id, *required),
+                MountKind::Bind { .. } | MountKind::Cache { .. } | MountKind::Tmpfs { .. } => (),
+            }
+            mounts.push(mount);
         }
         let created_by = history_line(state, &argv);
         let run = Run {

@@ -1,5 +1,6 @@
 //! Steps: what a build does, as values.
 
+use super::Outline;
 use crate::diagnostic::Span;
 use crate::digest::DiffId;
 use crate::oci::ImageConfig;
@@ -29,6 +30,8 @@ pub struct Graph {
     pub target: Target,
     /// `SOURCE_DATE_EPOCH`: seconds since 1970 that no time of the result may exceed.
     pub source_date_epoch: Option<i64>,
+    /// What may be given to this build.
+    pub outline: Outline,
 }
 
 /// The stage to hand out: its last step and everything that is not a step.

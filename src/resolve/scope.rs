@@ -19,6 +19,11 @@ impl<'a> BuildArgs<'a> {
         )
     }
 
+    /// Gives `name` another value.
+    pub fn set(&mut self, name: &'a str, value: &'a str) {
+        self.0.insert(name, value);
+    }
+
     /// The value given for `name`.
     pub fn get(&self, name: &str) -> Option<&'a str> {
         self.0.get(name).copied()

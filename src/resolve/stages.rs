@@ -153,6 +153,11 @@ impl Binding<'_> {
         self.must_stand_above(stage, origin, from, span, "mount")
     }
 
+    /// The named context of this name, as it was given.
+    pub fn named_context(&self, name: &str) -> Option<&str> {
+        self.contexts.find(&familiar(name), self.target_platform)
+    }
+
     /// Names of the stages and contexts, for suggestions.
     pub fn known_names(&self) -> impl Iterator<Item = &str> {
         let stages = self.stages.iter().filter_map(|stage| stage.name.as_deref());
@@ -261,7 +266,6 @@ struct ContextNames<'a>(BTreeMap<String, &'a str>);
 
 impl<'a> ContextNames<'a> {
     fn new(names: &[&'a str]) -> Self {
-        let familiar = |name: &str| Reference::parse(name).map_or_else(|_| name.to_lowercase(), |it| shortest(&it));
         Self(
             names
                 .iter()
@@ -289,6 +293,11 @@ impl<'a> ContextNames<'a> {
             None => Origin::Image(name.to_owned()),
         })
     }
+}
+
+/// The usual spelling of a context's name, which need not be that of an image.
+fn familiar(name: &str) -> String {
+    Reference::parse(name).map_or_else(|_| name.to_lowercase(), |it| shortest(&it))
 }
 
 /// The shortest spelling of a name: without the default registry, its `library/`, and the tag `latest`.

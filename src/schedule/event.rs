@@ -57,6 +57,8 @@ pub enum Event {
         step: StepId,
         /// From the start of the work to its end.
         duration: Duration,
+        /// Why, in one sentence.
+        error: String,
     },
     /// It was stopped since another step failed or the build was cancelled.
     Stopped {

@@ -34,6 +34,7 @@ fn graph(count: u32, edges: &[(u32, u32)]) -> Graph {
         steps,
         target,
         source_date_epoch: None,
+        outline: crate::plan::Outline::default(),
     }
 }
 

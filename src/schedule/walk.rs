@@ -6,6 +6,7 @@ use crate::plan::{Graph, Need, StepId};
 use petgraph::Direction;
 use petgraph::visit::EdgeRef as _;
 use std::collections::{BinaryHeap, VecDeque};
+use std::fmt::Display;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Instant;
@@ -17,7 +18,7 @@ pub trait Work: Sync {
     /// What a look-up found out and the work needs again.
     type Prepared: Send;
     /// Why a step could not be done.
-    type Error: Send;
+    type Error: Send + Display;
 
     /// Whether looking the step up may take longer than a few queries; such look-ups happen beside other work.
     fn is_costly(&self, step: StepId) -> bool;
@@ -187,6 +188,7 @@ pub fn run<W: Work>(
                         events.hear(Event::Failed {
                             step,
                             duration: started.elapsed(),
+                            error: error.to_string(),
                         });
                         failure = Some((step, error));
                     } else {
@@ -240,7 +242,7 @@ impl<W: Work> Finished<W> {
     }
 }
 
-fn take_lookup<O, P, E>(
+fn take_lookup<O, P, E: Display>(
     graph: &Graph,
     state: &mut State<O>,
     waiting: &mut BinaryHeap<Ready<P>>,
@@ -266,6 +268,7 @@ fn take_lookup<O, P, E>(
             events.hear(Event::Failed {
                 step,
                 duration: std::time::Duration::ZERO,
+                error: error.to_string(),
             });
             failure.get_or_insert((step, error));
         }

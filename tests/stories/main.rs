@@ -13,10 +13,12 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod annotations;
 mod cache;
 mod config;
 mod context;
 mod copying;
+mod epoch;
 mod errors;
 mod first_light;
 mod hostile;
@@ -27,6 +29,8 @@ mod mounts;
 mod network;
 mod outputs;
 mod peers;
+mod progress;
+mod questions;
 mod reproducible;
 mod rootless;
 mod running;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 #[path = "../../src/http/tests/server.rs"]
-mod server;
+pub mod server;
 
 const THEN: &str = "Fri, 13 Feb 2009 23:31:30 GMT";
 const LATER: &str = "Mon, 16 Feb 2009 00:00:00 GMT";

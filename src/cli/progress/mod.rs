@@ -1,7 +1,8 @@
-//! Draws what happens, in one of three ways.
+//! Draws what happens, in one of several ways.
 
 mod lines;
 mod plain;
+mod rawjson;
 mod tty;
 
 use super::arguments::Progress as Style;
@@ -28,6 +29,7 @@ pub(super) fn screen(style: Style, quiet: bool) -> Box<dyn Screen> {
     match style {
         _ if quiet => Box::new(Quiet),
         Style::Quiet => Box::new(Quiet),
+        Style::RawJson => Box::new(rawjson::RawJson::new(std::io::stderr())),
         Style::Tty => Box::new(tty::Tty::new()),
         Style::Auto if std::io::stderr().is_terminal() => Box::new(tty::Tty::new()),
         Style::Auto | Style::Plain => Box::new(plain::Plain::new(std::io::stderr())),

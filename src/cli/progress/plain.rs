@@ -46,6 +46,7 @@ impl<W: Write> State<W> {
             Progress::Planned(graph) => self.graph = Some(graph),
             Progress::Warning(text) => writeln!(self.out, "{text}")?,
             Progress::Exporting(what) => writeln!(self.out, "writing {}", clean(&what))?,
+            Progress::Exported => (),
             Progress::Step(event) => self.step(event)?,
         }
         Ok(())
@@ -80,7 +81,7 @@ impl<W: Write> State<W> {
                 self.flush(step, &graph)?;
                 writeln!(self.out, "{} built in {}", tag(&graph.steps[step]), seconds(duration))
             }
-            Event::Failed { step, duration } => {
+            Event::Failed { step, duration, .. } => {
                 self.flush(step, &graph)?;
                 writeln!(
                     self.out,

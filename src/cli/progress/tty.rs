@@ -53,6 +53,7 @@ impl Screen for Tty {
             Progress::Planned(graph) => state.graph = Some(graph),
             Progress::Warning(text) => self.line(text),
             Progress::Exporting(what) => self.line(format!("writing {}", clean(&what))),
+            Progress::Exported => (),
             Progress::Step(event) => self.step(&mut state, event),
         }
     }
@@ -103,7 +104,7 @@ impl Tty {
                 }
             }
             Event::Built { step, duration } => self.finish(state, step, &format!("built in {}", seconds(duration))),
-            Event::Failed { step, duration } => {
+            Event::Failed { step, duration, .. } => {
                 self.finish(state, step, &format!("failed after {}", seconds(duration)));
             }
             Event::Stopped { step } => self.finish(state, step, "stopped"),
@@ -165,6 +166,7 @@ mod tests {
             steps,
             target,
             source_date_epoch: None,
+            outline: crate::plan::Outline::default(),
         })));
         screen.show(Progress::Step(Event::Started {
             step,

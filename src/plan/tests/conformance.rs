@@ -182,7 +182,7 @@ fn check(directory: &Path, name: &str) -> Result<(), String> {
         Ok(None) => return Err("an image is unknown".to_owned()),
         Ok(Some(lowered)) => match lowered.outcome {
             Outcome::Ready(graph) => graph,
-            Outcome::NeedsImages(_) => unreachable!(),
+            Outcome::NeedsImages(_) | Outcome::NeedsEpoch(_) => unreachable!(),
         },
     };
     if expects_error {

@@ -1,6 +1,7 @@
 //! Tests of the room: text and configs in, graphs out.
 
 mod conformance;
+mod epoch;
 mod images;
 mod lower;
 mod random;

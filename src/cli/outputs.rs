@@ -1,0 +1,143 @@
+//! Reading `-o`: in which form a result is handed out, and where to.
+
+use super::annotations::attribute;
+use super::failure::Usage;
+use super::output::fields;
+use crate::build::{Destination, Output, OutputKind};
+use crate::layer::Compression;
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+
+/// The outputs; none given means the image goes to the store only.
+pub(super) fn outputs(given: &[String]) -> Result<Vec<Output>, Usage> {
+    given.iter().map(|text| output(text)).collect()
+}
+
+fn output(given: &str) -> Result<Output, Usage> {
+    if !given.contains('=') && !given.contains(',') {
+        return if given == "-" {
+            Ok(new(OutputKind::Tar, Some(stdout()?)))
+        } else {
+            Ok(new(OutputKind::Local, Some(Destination::Path(PathBuf::from(given)))))
+        };
+    }
+    let bad = |text: &str| Usage::new(format!("`-o {given}`: {text}"));
+    let (mut kind, mut destination) = (None, None);
+    let mut output = new(OutputKind::Oci, None);
+    let mut as_directory = false;
+    let mut level = None;
+    let mut compression = None;
+    for (key, value) in fields(given)? {
+        let value = value.ok_or_else(|| bad(&format!("`{key}` has no value")))?;
+        let flag = || match value.to_ascii_lowercase().as_str() {
+            "true" | "1" => Ok(true),
+            "false" | "0" => Ok(false),
+            _ => Err(bad(&format!("`{key}={value}` is neither true nor false"))),
+        };
+        match key.as_str() {
+            "type" => {
+                kind = Some(match value.as_str() {
+                    "oci" => OutputKind::Oci,
+                    "docker" => OutputKind::Docker,
+                    "tar" => OutputKind::Tar,
+                    "local" => OutputKind::Local,
+                    "cacheonly" => OutputKind::Nothing,
+                    "image" => OutputKind::Store,
+                    "registry" => return Err(bad("pushing to a registry is not supported yet")),
+                    _ => {
+                        let kinds = ["oci", "docker", "tar", "local", "cacheonly", "image"];
+                        let hint = crate::diagnostic::nearest(&value, kinds)
+                            .map_or_else(|| kinds.join(", "), |near| format!("did you mean `{near}`?"));
+                        return Err(bad(&format!("`{value}` is no type of output: {hint}")));
+                    }
+                });
+            }
+            "dest" => destination = Some(value),
+            "tar" => as_directory = !flag()?,
+            "name" => output.names = value.split(',').map(super::build::tag).collect::<Result<_, _>>()?,
+            "compression" => compression = Some(value),
+            "compression-level" => {
+                level = Some(
+                    value
+                        .parse::<i32>()
+                        .map_err(|_| bad(&format!("`{value}` is no level")))?,
+                );
+            }
+            "force-compression" => output.force_compression = flag()?,
+            "rewrite-timestamp" => output.rewrite_timestamp = flag()?,
+            "oci-mediatypes" => output.oci_media_types = Some(flag()?),
+            "source-date-epoch" => {
+                let seconds = value.parse::<i64>();
+                output.epoch = Some(seconds.map_err(|_| bad(&format!("`{value}` is no number of seconds")))?);
+            }
+            _ if key.starts_with("annotation") => {
+                output
+                    .annotations
+                    .push(attribute(&key, value).map_err(|why| bad(&why))?);
+            }
+            _ => return Err(bad(&format!("`{key}` is not known"))),
+        }
+    }
+    output.compression = match (compression.as_deref(), level) {
+        (None | Some("gzip"), level) => Compression::gzip(level),
+        (Some("zstd"), level) => Compression::zstd(level),
+        (Some("uncompressed" | "none"), _) => Ok(Compression::None),
+        (Some(other), _) => return Err(bad(&format!("`{other}` is no compression: gzip, zstd or uncompressed"))),
+    }
+    .map_err(|error| bad(&error.to_string()))?;
+    output.kind = match (
+        kind.ok_or_else(|| bad("a type is missing, as in `type=oci`"))?,
+        as_directory,
+    ) {
+        (OutputKind::Oci, true) => OutputKind::OciDirectory,
+        (OutputKind::Docker, true) => OutputKind::DockerDirectory,
+        (kind, false) => kind,
+        (_, true) => return Err(bad("`tar=false` is for the types oci and docker")),
+    };
+    let needs_path = matches!(
+        output.kind,
+        OutputKind::Local | OutputKind::OciDirectory | OutputKind::DockerDirectory
+    );
+    output.destination = match destination.as_deref() {
+        None if matches!(output.kind, OutputKind::Nothing | OutputKind::Store) => None,
+        None | Some("-") if needs_path => return Err(bad("`dest=` must name a directory")),
+        None | Some("-") => Some(stdout().map_err(|_| bad("`dest=` is missing, and standard output is a terminal"))?),
+        Some(path) => Some(Destination::Path(PathBuf::from(path))),
+    };
+    Ok(output)
+}
+
+fn new(kind: OutputKind, destination: Option<Destination>) -> Output {
+    Output {
+        kind,
+        destination,
+        compression: Compression::GZIP,
+        force_compression: false,
+        rewrite_timestamp: false,
+        oci_media_types: None,
+        names: Vec::new(),
+        epoch: None,
+        annotations: Vec::new(),
+    }
+}
+
+fn stdout() -> Result<Destination, Usage> {
+    if std::io::stdout().is_terminal() {
+        return Err(Usage::new("`-` writes to standard output, which is a terminal"));
+    }
+    let stream: Box<dyn std::io::Write + Send> = Box::new(std::io::BufWriter::with_capacity(1 << 16, Stdout));
+    Ok(Destination::Stream(stream))
+}
+
+/// Standard output without its own buffer, which ends lines early.
+struct Stdout;
+
+impl std::io::Write for Stdout {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        Ok(rustix::io::write(rustix::stdio::stdout(), bytes)?)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        std::io::stdout().flush()
+    }
+}
