@@ -12,6 +12,7 @@ pub mod digest;
 pub mod dockerfile;
 pub mod execute;
 pub mod export;
+pub mod git;
 pub mod http;
 pub mod layer;
 pub mod oci;

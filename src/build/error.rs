@@ -37,9 +37,6 @@ pub enum BuildError {
     /// `--platform`.
     #[error("{0}")]
     Platform(String),
-    /// `SOURCE_DATE_EPOCH` names a repository.
-    #[error("`SOURCE_DATE_EPOCH`: the time of the git repository `{0}` is not supported yet")]
-    EpochOfGit(String),
     /// A note on the image that has no place there.
     #[error("the annotation `{key}` can't be written: {why}")]
     Annotation {
@@ -52,8 +49,11 @@ pub enum BuildError {
     #[error(transparent)]
     Context(#[from] ContextError),
     /// What came in a stream is no tar, but the Dockerfile is to come from elsewhere.
-    #[error("the context on standard input is not a tar, so that there is no Dockerfile in it")]
-    NoTar,
+    #[error("the context {0} is not a tar, so that there is no Dockerfile in it")]
+    NoTar(String),
+    /// A Dockerfile that is none.
+    #[error("`{0}` is an archive, and no Dockerfile")]
+    NoText(String),
     /// An output needs a destination that it does not have; the request is to blame.
     #[error("an output lacks its destination")]
     NoDestination,
@@ -137,7 +137,14 @@ impl BuildError {
                 text.push_str(&render(diagnostic, dockerfile, color));
                 text
             }
-            other => format!("error: {}", causes(other).join(": ")),
+            other => {
+                let help = match other {
+                    Self::Execute(error) => help(error),
+                    _ => None,
+                };
+                let help = help.map(|help| format!("\nhelp: {help}")).unwrap_or_default();
+                format!("error: {}{help}", causes(other).join(": "))
+            }
         }
     }
 }
@@ -159,6 +166,7 @@ fn help(error: &ExecuteError) -> Option<String> {
     match error {
         ExecuteError::Sandbox(error) => error.advice(),
         ExecuteError::Select(error) => error.help().first().cloned(),
+        ExecuteError::Git(error) => error.advice(),
         ExecuteError::SecretMissing(id) => Some(format!("give it with `--secret id={id},src=FILE`")),
         ExecuteError::SshMissing(id) if id == Agents::DEFAULT => {
             Some("give it with `--ssh default`, or `--ssh default=KEYFILE`".to_owned())

@@ -9,6 +9,7 @@ mod annotations;
 mod epoch;
 mod error;
 mod handout;
+mod load;
 mod outcome;
 mod prepare;
 mod read;
@@ -24,12 +25,14 @@ pub use request::{
 
 use crate::diagnostic::Source;
 use crate::execute::{ExecuteError, Executor, Machine, Stacks};
+use crate::http::Client;
 use crate::layer::Host;
 use crate::plan::{self, Outline, StageSummary};
 use crate::schedule::{self, Cancel, Event, Failure};
 use crate::store::Store;
 use handout::HandOut;
-use prepare::{Planned, parsed};
+use load::Loader;
+use prepare::{Given, Planned, parsed};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
@@ -46,7 +49,8 @@ pub fn build(
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<Outcome, BuildError> {
     let started = Instant::now();
-    let planned = Planned::new(store, &mut request, cancel, progress)?;
+    let given = Given::take(&mut request);
+    let planned = Planned::new(store, host, &mut request, &given, cancel, progress)?;
     let Planned {
         contexts,
         source,
@@ -66,8 +70,8 @@ pub fn build(
         bases,
         contexts,
         remotes,
-        secrets: &request.secrets,
-        agents: &request.agents,
+        secrets: &given.secrets,
+        agents: &given.agents,
         rights: request.rights,
         machine: Machine {
             resolv_conf: request.resolv_conf.clone(),
@@ -123,11 +127,13 @@ pub fn build(
 /// As [`build`], as far as the Dockerfile and its base images are concerned.
 pub fn outline(
     store: &Store,
+    host: &Host,
     mut request: Request,
     cancel: &Cancel,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<(Outline, Source), BuildError> {
-    let planned = Planned::new(store, &mut request, cancel, progress)?;
+    let given = Given::take(&mut request);
+    let planned = Planned::new(store, host, &mut request, &given, cancel, progress)?;
     Ok((planned.graph.outline.clone(), planned.source))
 }
 
@@ -137,11 +143,23 @@ pub fn outline(
 /// When it can't be read, or has errors.
 pub fn stages(
     store: &Store,
+    host: &Host,
     mut request: Request,
     cancel: &Cancel,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<(Vec<StageSummary>, Source), BuildError> {
-    let (read, dockerfile) = parsed(store, &mut request, cancel, progress)?;
+    let given = Given::take(&mut request);
+    let client = Client::new(request.http.clone());
+    let _stops = prepare::stopping(&client, cancel);
+    let remotes = given.remotes(store, &request, client, cancel);
+    let loader = Loader {
+        store,
+        host,
+        remotes: &remotes,
+        cancel,
+        progress,
+    };
+    let (read, dockerfile) = parsed(&loader, &mut request)?;
     Ok((plan::stages(&dockerfile), read.source))
 }
 

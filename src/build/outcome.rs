@@ -12,6 +12,8 @@ use std::time::Duration;
 pub enum Progress {
     /// Something odd that does not stop the build, ready to be shown.
     Warning(String),
+    /// A context or Dockerfile is fetched: what.
+    Loading(String),
     /// The steps are known; their events follow.
     Planned(Arc<Graph>),
     /// Something happened to a step.

@@ -1,11 +1,14 @@
 //! From a request to a graph: what is read, parsed and lowered before the first step.
 
+use super::load::{self, Loader};
 use super::resolver::{self, Resolver, Unresolved};
 use super::{BuildError, Progress, Request, annotations, epoch, read};
+use crate::agent::Agents;
 use crate::diagnostic::{Diagnostic, Severity, Source, render};
 use crate::dockerfile;
-use crate::execute::{Bases, Contexts, Fetcher, Remotes};
+use crate::execute::{Bases, Contexts, Remotes, Secret};
 use crate::http::Client;
+use crate::layer::Host;
 use crate::oci::Platform;
 use crate::plan::{self, Graph, NoCache};
 use crate::registry::Registries;
@@ -14,6 +17,39 @@ use crate::store::{Draft, Store};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// What a request gives to steps and fetches for as long as the build takes.
+pub(super) struct Given {
+    pub(super) secrets: BTreeMap<String, Secret>,
+    pub(super) agents: Agents,
+}
+
+impl Given {
+    /// Takes it out of a request.
+    pub(super) fn take(request: &mut Request) -> Self {
+        Self {
+            secrets: std::mem::take(&mut request.secrets),
+            agents: std::mem::take(&mut request.agents),
+        }
+    }
+
+    /// What fetches with it.
+    pub(super) fn remotes<'a>(
+        &'a self,
+        store: &'a Store,
+        request: &Request,
+        client: Client,
+        cancel: &'a Cancel,
+    ) -> Remotes<'a> {
+        Remotes::new(store, &self.secrets, &self.agents, client, request.git.clone(), cancel)
+    }
+}
+
+/// Stops a client when the build is called off.
+pub(super) fn stopping<'a>(client: &Client, cancel: &'a Cancel) -> OnCancel<'a> {
+    let stopped = client.clone();
+    cancel.on_cancel(move || stopped.stop())
+}
+
 /// A build that is ready to be done.
 pub(super) struct Planned<'a> {
     pub(super) contexts: Contexts,
@@ -21,42 +57,56 @@ pub(super) struct Planned<'a> {
     pub(super) name: String,
     pub(super) graph: Arc<Graph>,
     pub(super) bases: Bases,
-    pub(super) remotes: Remotes,
+    pub(super) remotes: Remotes<'a>,
     pub(super) platform: Platform,
     _stops: OnCancel<'a>,
-    _unpacked: Option<Draft>,
+    _unpacked: Vec<Draft>,
 }
 
 impl<'a> Planned<'a> {
     pub(super) fn new(
-        store: &Store,
+        store: &'a Store,
+        host: &Host,
         request: &mut Request,
+        given: &'a Given,
         cancel: &'a Cancel,
         progress: &(dyn Fn(Progress) + Sync),
     ) -> Result<Self, BuildError> {
-        let (read, dockerfile) = parsed(store, request, cancel, progress)?;
         let platform = target_platform(request)?;
+        let named_contexts = std::mem::take(&mut request.named_contexts);
+        request.named_contexts = resolver::for_platform(named_contexts, &platform);
+        let client = Client::new(request.http.clone());
+        let stops = stopping(&client, cancel);
+        let remotes = given.remotes(store, request, client.clone(), cancel);
+        let loader = Loader {
+            store,
+            host,
+            remotes: &remotes,
+            cancel,
+            progress,
+        };
+        let (mut read, dockerfile) = parsed(&loader, request)?;
         // What can't be written is said before anything is built.
         for output in &request.outputs {
             annotations::of_image(&output.annotations, &platform)?;
         }
         annotations::of_image(&request.annotations, &platform)?;
-        let client = Client::new(request.http.clone());
-        let stopped = client.clone();
-        let stops = cancel.on_cancel(move || stopped.stop());
-        let registries = Registries::new(client.clone(), request.registries.clone());
-        let remotes = Remotes::new(client);
-        let lowering = Lowering {
+        let registries = Registries::new(client, request.registries.clone());
+        let mut lowering = Lowering {
             store,
             registries: &registries,
-            contexts: &read.contexts,
-            remotes: &remotes,
+            contexts: &mut read.contexts,
+            unpacked: &mut read.unpacked,
+            loader: &loader,
             request,
             platform: &platform,
             dockerfile: &dockerfile,
             source: &read.source,
         };
         let (graph, bases, warnings) = lowering.lower()?;
+        for name in load::used(&graph) {
+            lowering.open(name)?;
+        }
         warn(progress, &warnings, &read.source);
         Ok(Self {
             contexts: read.contexts,
@@ -67,19 +117,18 @@ impl<'a> Planned<'a> {
             remotes,
             platform,
             _stops: stops,
-            _unpacked: read._unpacked,
+            _unpacked: read.unpacked,
         })
     }
 }
 
 /// Reads the Dockerfile and refuses one with errors.
 pub(super) fn parsed(
-    store: &Store,
+    loader: &Loader<'_>,
     request: &mut Request,
-    cancel: &Cancel,
-    progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<(read::Read, dockerfile::Dockerfile), BuildError> {
-    let read = read::read(request, store, cancel)?;
+    let progress = loader.progress;
+    let read = read::read(request, loader)?;
     warn(progress, &read.warnings, &read.source);
     let parsed = dockerfile::parse(read.source.text());
     let (errors, warnings): (Vec<_>, Vec<_>) = parsed
@@ -106,8 +155,9 @@ fn warn(progress: &(dyn Fn(Progress) + Sync), warnings: &[Diagnostic], source: &
 struct Lowering<'a> {
     store: &'a Store,
     registries: &'a Registries,
-    contexts: &'a Contexts,
-    remotes: &'a Remotes,
+    contexts: &'a mut Contexts,
+    unpacked: &'a mut Vec<Draft>,
+    loader: &'a Loader<'a>,
     request: &'a Request,
     platform: &'a Platform,
     dockerfile: &'a dockerfile::Dockerfile,
@@ -116,7 +166,7 @@ struct Lowering<'a> {
 
 impl Lowering<'_> {
     /// Lowers until nothing is missing: triggers of a base may name further bases.
-    fn lower(&self) -> Result<(Graph, Bases, Vec<Diagnostic>), BuildError> {
+    fn lower(&mut self) -> Result<(Graph, Bases, Vec<Diagnostic>), BuildError> {
         let request = self.request;
         let named_contexts: BTreeMap<String, plan::NamedContext> = request
             .named_contexts
@@ -149,15 +199,26 @@ impl Lowering<'_> {
                 plan::Outcome::Ready(graph) => return Ok((*graph, bases, lowered.warnings)),
                 plan::Outcome::NeedsImages(needs) => self.find(needs, &mut bases)?,
                 plan::Outcome::NeedsEpoch(source) => {
-                    let fetcher = Fetcher {
-                        store: self.store,
-                        remotes: self.remotes,
-                        secrets: &request.secrets,
-                    };
-                    epoch = Some(epoch::ask(&source, self.contexts, &fetcher)?);
+                    if let plan::EpochSource::Named(name) = &source {
+                        self.open(name)?;
+                    }
+                    epoch = Some(epoch::ask(&source, self.contexts, self.loader)?);
                 }
             }
         }
+    }
+
+    /// Fetches a named context that is not on this machine, unless that was done before.
+    fn open(&mut self, name: &str) -> Result<(), BuildError> {
+        let context = self.request.named_contexts.iter().find(|(it, _)| it == name);
+        if let Some((name, context)) = context
+            && !self.contexts.has(name)
+            && let Some((context, draft)) = self.loader.named(context)?
+        {
+            self.contexts.add(name, context);
+            self.unpacked.extend(draft);
+        }
+        Ok(())
     }
 
     /// Finds base images.

@@ -2,10 +2,11 @@
 
 use crate::agent::Agents;
 use crate::execute::{Rights, Secret};
+use crate::git;
 use crate::http;
 use crate::layer::Compression;
 use crate::oci::{Platform, Reference};
-use crate::plan::Network;
+use crate::plan::{GitSource, Network};
 use crate::registry;
 use crate::sandbox::GroupLimits;
 use std::collections::BTreeMap;
@@ -59,6 +60,8 @@ pub struct Request {
     pub resolv_conf: String,
     /// How servers are reached.
     pub http: http::Settings,
+    /// How git repositories are reached.
+    pub git: git::Settings,
     /// How registries are reached.
     pub registries: registry::Settings,
     /// When images are pulled.
@@ -176,6 +179,10 @@ pub enum ContextSource {
     Directory(PathBuf),
     /// A stream: a tar, compressed or not, or a Dockerfile that needs no files.
     Stream(Box<dyn Read + Send>),
+    /// A commit of a git repository.
+    Git(Box<GitSource>),
+    /// A page: a tar, compressed or not, or a Dockerfile, which then is the only file, under the name `context`.
+    Url(String),
 }
 
 impl fmt::Debug for ContextSource {
@@ -183,6 +190,8 @@ impl fmt::Debug for ContextSource {
         match self {
             Self::Directory(path) => f.debug_tuple("Directory").field(path).finish(),
             Self::Stream(_) => f.write_str("Stream"),
+            Self::Git(source) => write!(f, "Git({source})"),
+            Self::Url(_) => f.write_str("Url"),
         }
     }
 }
@@ -192,8 +201,11 @@ impl fmt::Debug for ContextSource {
 pub enum DockerfileSource {
     /// `Dockerfile` in the context, or `dockerfile`.
     Context,
-    /// A file; a relative path that does not exist is looked for in the context too.
+    /// A file; a relative path that does not exist is looked for in the context too. Beside a context that comes over
+    /// the network, only absolute paths are this machine's.
     File(PathBuf),
+    /// A page.
+    Url(String),
     /// The text itself, with a name for messages.
     Text {
         /// Shown before line numbers.
@@ -217,4 +229,8 @@ pub enum NamedContext {
     },
     /// An image by name.
     Image(String),
+    /// A commit of a git repository.
+    Git(Box<GitSource>),
+    /// A page, as a file with the name `context`.
+    Url(String),
 }

@@ -32,17 +32,38 @@ impl From<OciError> for Unresolved {
 /// A named context as the plan sees it.
 pub(super) fn planned(context: &NamedContext) -> plan::NamedContext {
     match context {
-        NamedContext::Directory(_) => plan::NamedContext::Directory,
+        NamedContext::Directory(_) | NamedContext::Git(_) | NamedContext::Url(_) => plan::NamedContext::Directory,
+        NamedContext::Image(name) if name == "scratch" => plan::NamedContext::Nothing,
         NamedContext::Layout { .. } | NamedContext::Image(_) => plan::NamedContext::Image {
             reference: reference(context),
         },
     }
 }
 
+/// The contexts of a build for one platform: of those that are called `NAME::PLATFORM`, the ones for it take the place
+/// of `NAME`, and the others are dropped.
+pub(super) fn for_platform(contexts: Vec<(String, NamedContext)>, platform: &Platform) -> Vec<(String, NamedContext)> {
+    let mut kept = Vec::with_capacity(contexts.len());
+    let mut special = Vec::new();
+    for (name, context) in contexts {
+        match name.split_once("::") {
+            None => kept.push((name, context)),
+            Some((name, text)) if Platform::parse(text, platform).is_ok_and(|it| it == *platform) => {
+                special.push((name.to_owned(), context));
+            }
+            Some(_) => {}
+        }
+    }
+    kept.retain(|(name, _)| !special.iter().any(|(it, _)| it == name));
+    kept.append(&mut special);
+    kept
+}
+
 fn reference(context: &NamedContext) -> String {
     match context {
         NamedContext::Directory(path) => path.display().to_string(),
-        NamedContext::Image(name) => name.clone(),
+        NamedContext::Git(source) => source.to_string(),
+        NamedContext::Image(name) | NamedContext::Url(name) => name.clone(),
         NamedContext::Layout { path, selector } => match selector {
             None => format!("oci-layout://{}", path.display()),
             Some(digest) if digest.contains(':') => format!("oci-layout://{}@{digest}", path.display()),
@@ -223,5 +244,28 @@ fn selected(text: &str) -> Result<Selector, Unresolved> {
             .parse()
             .map(Selector::Digest)
             .map_err(|error| Unresolved::Refused(format!("{error}"), None)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn contexts_may_be_for_one_platform() {
+        let platform = Platform::new("linux", "arm64", "");
+        let context = |name: &str, image: &str| (name.to_owned(), NamedContext::Image(image.to_owned()));
+        let chosen = for_platform(
+            vec![
+                context("a::linux/arm64", "1"),
+                context("a", "2"),
+                context("b", "3"),
+                context("b::linux/amd64", "4"),
+                context("c::linux/s390x", "5"),
+                context("d::nonsense", "6"),
+            ],
+            &platform,
+        );
+        assert_eq!(chosen, [context("b", "3"), context("a", "1")]);
     }
 }

@@ -18,6 +18,8 @@
 //! | parent of the control group                    | yes        | as BuildKit has it                              |
 //! | limits of memory and processors                | no         | they are the machine's, as the network is       |
 //! | copied names, contents, modes and owners       | yes        | they become the layer                           |
+//! | commit, subdirectory and options of a git source | yes        | they say which files come                       |
+//! | branch or tag that led to the commit           | no         | the same commit has the same files              |
 //! | mode and owner that the instruction overwrites | no         | what will be written counts                     |
 //! | modification times of copied files             | no         | a fresh checkout must still match               |
 //! | destination, `--chown`, `--chmod`              | yes        | they become the layer                           |
@@ -162,7 +164,6 @@ impl Ingredients {
             add,
             unpack,
             checksum: _,
-            keep_git_dir,
         } = copy;
         let mut all = Self::new(if *add { "ADD" } else { "COPY" });
         let numeric = |owner: &str| owner.bytes().all(|byte| byte.is_ascii_digit() || byte == b':');
@@ -178,9 +179,10 @@ impl Ingredients {
                 // Patterns are no part of the key, what they select is; but an empty selection must differ from none.
                 Source::Path(_) => {}
                 Source::Inline { name, body } => all.add(format!("heredoc {name}"), body),
-                Source::Url(_) | Source::Git(_) => {
-                    let content = remote.next().map(ToString::to_string).unwrap_or_default();
-                    all.add("downloaded content", content);
+                Source::Url(_) | Source::Git { .. } => {
+                    let is_page = matches!(source, Source::Url(_));
+                    let name = if is_page { "downloaded content" } else { "commit" };
+                    all.add(name, remote.next().map(ToString::to_string).unwrap_or_default());
                 }
             }
         }
@@ -198,7 +200,6 @@ impl Ingredients {
                 "--unpack",
                 unpack.map_or_else(|| "archives".to_owned(), |unpack| unpack.to_string()),
             );
-            all.add("--keep-git-dir", keep_git_dir.unwrap_or_default().to_string());
         }
         all
     }

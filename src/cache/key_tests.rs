@@ -36,7 +36,6 @@ fn copy() -> Copy {
         add: false,
         unpack: None,
         checksum: None,
-        keep_git_dir: None,
     }
 }
 

@@ -42,7 +42,8 @@ pub(super) struct BuildArguments {
     #[command(flatten)]
     pub(super) store: StoreArguments,
 
-    /// Build context: a directory, or `-` for a tar (or a Dockerfile) on standard input
+    /// Build context: a directory, a git repository, the URL of a tar or Dockerfile, or `-` for a tar (or a Dockerfile)
+    /// on standard input
     #[arg(value_name = "CONTEXT")]
     pub(super) context: PathBuf,
 
@@ -50,7 +51,7 @@ pub(super) struct BuildArguments {
     #[arg(short = 't', long = "tag", value_name = "NAME")]
     pub(super) tags: Vec<String>,
 
-    /// Dockerfile, or `-` for standard input [default: CONTEXT/Dockerfile]
+    /// Dockerfile, its URL, or `-` for standard input [default: CONTEXT/Dockerfile]
     #[arg(short = 'f', long, value_name = "FILE")]
     pub(super) file: Option<PathBuf>,
 
@@ -62,7 +63,8 @@ pub(super) struct BuildArguments {
     #[arg(long = "build-arg", value_name = "KEY[=VALUE]")]
     pub(super) build_args: Vec<String>,
 
-    /// Another context under a name: a directory, oci-layout://PATH[:TAG|@DIGEST] or docker-image://NAME; repeatable
+    /// Another context under a name: a directory, oci-layout://PATH[:TAG|@DIGEST], docker-image://NAME, a git repository
+    /// or a URL; repeatable
     #[arg(long = "build-context", value_name = "NAME=VALUE")]
     pub(super) build_contexts: Vec<String>,
 
@@ -70,7 +72,7 @@ pub(super) struct BuildArguments {
     #[arg(long = "label", value_name = "KEY=VALUE")]
     pub(super) labels: Vec<String>,
 
-    /// Secret for RUN --mount=type=secret: id=ID[,src=FILE|,env=NAME]; repeatable
+    /// Secret for RUN --mount=type=secret and for private repositories and pages: id=ID[,src=FILE|,env=NAME]; repeatable
     #[arg(long = "secret", value_name = "SPEC")]
     pub(super) secrets: Vec<String>,
 

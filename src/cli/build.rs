@@ -14,7 +14,7 @@ use crate::build::{
     self, ContextSource, DockerfileSource, NamedContext, Outcome, Output, OutputKind, Progress, Pull, Request,
 };
 use crate::oci::Reference;
-use crate::plan::Network;
+use crate::plan::{GitSource, Network};
 use crate::schedule::Cancel;
 use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Read as _};
@@ -38,9 +38,9 @@ pub(super) fn run(arguments: BuildArguments, cancel: &Arc<Cancel>) -> Result<Exi
     let show = |progress| screen.show(progress);
     let store = machine.store()?;
     let answer = match call {
-        Call::Outline => build::outline(&store, request, cancel, &show)
+        Call::Outline => build::outline(&store, &machine.host(), request, cancel, &show)
             .map(|(outline, source)| call::outline(&outline, &source, format)),
-        Call::Targets => build::stages(&store, request, cancel, &show)
+        Call::Targets => build::stages(&store, &machine.host(), request, cancel, &show)
             .map(|(stages, source)| call::targets(&stages, &source, format)),
         Call::Build | Call::Check | Call::Describe => {
             let result = build::build(&store, &machine.host(), request, cancel, &show);
@@ -120,7 +120,10 @@ fn request(arguments: &BuildArguments) -> Result<Request, Usage> {
                 text: dockerfile_from_stdin()?,
             }
         }
-        Some(path) => DockerfileSource::File(path.clone()),
+        Some(path) => match path.to_str().filter(|text| is_page(text)) {
+            Some(address) => DockerfileSource::Url(address.to_owned()),
+            None => DockerfileSource::File(path.clone()),
+        },
     };
     let context = if context_is_stdin {
         if std::io::stdin().is_terminal() {
@@ -130,7 +133,11 @@ fn request(arguments: &BuildArguments) -> Result<Request, Usage> {
         }
         ContextSource::Stream(Box::new(std::io::stdin()))
     } else {
-        ContextSource::Directory(arguments.context.clone())
+        match far(&arguments.context, GitSource::parse_context)? {
+            Some(Far::Git(source)) => ContextSource::Git(source),
+            Some(Far::Page(address)) => ContextSource::Url(address),
+            None => ContextSource::Directory(arguments.context.clone()),
+        }
     };
     let outputs = outputs(&arguments.outputs)?;
     let makes_image =
@@ -176,6 +183,7 @@ fn request(arguments: &BuildArguments) -> Result<Request, Usage> {
         platform: arguments.platform.clone(),
         resolv_conf: std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default(),
         http: network::http(&arguments.ca_certs),
+        git: network::git(&arguments.ca_certs),
         registries: network::registries(&arguments.insecure_registries),
         pull: match arguments.pull {
             PullArgument::Always => Pull::Always,
@@ -186,6 +194,27 @@ fn request(arguments: &BuildArguments) -> Result<Request, Usage> {
         annotations: each(&arguments.annotations, annotation)?.concat(),
         jobs: arguments.jobs,
     })
+}
+
+/// A context that comes over the network.
+enum Far {
+    Git(Box<GitSource>),
+    Page(String),
+}
+
+/// What a context is that is no directory of this machine: a repository as `parse` reads it, or a page.
+fn far(context: &Path, parse: fn(&str) -> Option<Result<GitSource, String>>) -> Result<Option<Far>, Usage> {
+    let Some(text) = context.to_str().filter(|_| !context.is_dir()) else {
+        return Ok(None);
+    };
+    match parse(text) {
+        Some(source) => Ok(Some(Far::Git(Box::new(source.map_err(Usage::new)?)))),
+        None => Ok(is_page(text).then(|| Far::Page(text.to_owned()))),
+    }
+}
+
+fn is_page(text: &str) -> bool {
+    text.starts_with("http://") || text.starts_with("https://")
 }
 
 fn each<T>(given: &[String], parse: impl Fn(&str) -> Result<T, Usage>) -> Result<Vec<T>, Usage> {
@@ -269,12 +298,23 @@ fn named_context(given: &str) -> Result<(String, NamedContext), Usage> {
         }
     } else if let Some(image) = value.strip_prefix("docker-image://") {
         NamedContext::Image(image.to_owned())
-    } else if let Some((scheme, _)) = value.split_once("://") {
-        return Err(Usage::new(format!(
-            "`--build-context {given}`: contexts of the kind `{scheme}://` are not supported yet"
-        )));
     } else {
-        NamedContext::Directory(PathBuf::from(value))
+        let path = PathBuf::from(value);
+        match (far(&path, GitSource::parse)?, value.split_once("://")) {
+            (Some(Far::Git(source)), _) => NamedContext::Git(source),
+            (Some(Far::Page(address)), _) => NamedContext::Url(address),
+            (None, Some((scheme, _))) if !path.is_dir() => {
+                return Err(Usage::new(format!(
+                    "`--build-context {given}`: there is no kind of context `{scheme}://`"
+                )));
+            }
+            (None, _) if !path.is_dir() && (value.starts_with("target:") || value.starts_with("input:")) => {
+                return Err(Usage::new(format!(
+                    "`--build-context {given}`: targets and inputs of other builds can't be contexts"
+                )));
+            }
+            (None, _) => NamedContext::Directory(path),
+        }
     };
     Ok((name.to_owned(), context))
 }

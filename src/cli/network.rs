@@ -1,5 +1,6 @@
 //! How servers are reached from here: what the environment says of proxies, certificates and credentials.
 
+use crate::git;
 use crate::http;
 use crate::registry::{self, Credentials};
 use std::ffi::OsString;
@@ -21,6 +22,20 @@ pub(super) fn http(ca_certs: &[PathBuf]) -> http::Settings {
             extra: ca_certs.to_vec(),
         },
         patience: http::Patience::default(),
+    }
+}
+
+/// Git repositories: the program is looked for where others are, and hosts are known that ssh knows.
+pub(super) fn git(ca_certs: &[PathBuf]) -> git::Settings {
+    let http::Settings { proxies, roots, .. } = http(ca_certs);
+    git::Settings {
+        path: variable(&["PATH"]).unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into()),
+        proxies,
+        roots,
+        known_hosts: variable(&["HOME"])
+            .map(|home| PathBuf::from(home).join(".ssh/known_hosts"))
+            .filter(|path| path.is_file()),
+        patience: git::Patience::default(),
     }
 }
 

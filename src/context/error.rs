@@ -86,13 +86,15 @@ pub enum ContextError {
         /// The most that is read.
         limit: u64,
     },
-    /// What came on the standard input cannot be read.
-    #[error("cannot read the build context from the standard input")]
-    Stdin {
+    /// What came in a stream cannot be read.
+    #[error("cannot read the build context from {name}")]
+    Stream {
+        /// Where it comes from.
+        name: String,
         /// Why.
         source: io::Error,
     },
-    /// The tar on the standard input cannot be unpacked.
+    /// The tar cannot be unpacked.
     #[error("cannot unpack the build context")]
     Unpack {
         /// Why.

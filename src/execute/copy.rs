@@ -5,12 +5,12 @@ use super::base::writer;
 use super::mode::ModeChange;
 use super::owner::lookup;
 use super::place::Placement;
-use super::remote::Remote;
+use super::remote::Page;
 use super::sources::{Files, patterns};
 use super::stack::Stack;
 use super::tree::Tree;
-use super::{ExecuteError, Executor, Prepared, now};
-use crate::context::{Form, Selected, SelectedEntry};
+use super::{Checkout, ExecuteError, Executor, Prepared, Remote, now};
+use crate::context::{Form, Patterns, Selected, SelectedEntry, SourcePattern};
 use crate::layer::{Content, DeltaWriter, Entry, Kind, Listing, Time, UNKNOWN_DIGEST};
 use crate::plan::{Copy, From, Source};
 use crate::schedule::{Cancel, Inputs};
@@ -104,10 +104,11 @@ pub(super) fn perform(job: &Job<'_>) -> Result<Listing, ExecuteError> {
                 paths += 1;
             }
             Source::Inline { name, body } => copying.inline(name, body)?,
-            Source::Url(_) | Source::Git(_) => {
-                let missing = || ExecuteError::Internal("a source was not fetched".to_owned());
-                copying.remote(remotes.next().ok_or_else(missing)?)?;
-            }
+            Source::Url(_) | Source::Git { .. } => match remotes.next() {
+                Some(Remote::Page(page)) => copying.page(page)?,
+                Some(Remote::Git(checkout)) => copying.checkout(checkout, &excludes)?,
+                None => return Err(ExecuteError::Internal("a source was not fetched".to_owned())),
+            },
         }
     }
     copying.placement.finish()
@@ -189,18 +190,18 @@ impl Copying<'_> {
                     return Ok(());
                 }
                 let path = self.place_of_file(&item.name)?;
-                self.entries(&path, &item.entries)
+                self.entries(self.files, &path, &item.entries)
             }
             Form::Contents => {
                 let path = self.placement.resolve(destination)?;
                 // The destination itself never takes mode and owner from the source, only what is in it does.
                 self.placement.directory(&path)?;
-                self.entries(&path, &item.entries)
+                self.entries(self.files, &path, &item.entries)
             }
             Form::Parents => {
                 let path = self.placement.resolve(destination)?;
                 self.placement.directory(&path)?;
-                self.entries(&path, &item.entries)
+                self.entries(self.files, &path, &item.entries)
             }
         }
     }
@@ -244,12 +245,12 @@ impl Copying<'_> {
     }
 
     /// ADD of a page: a file that only its owner may read, as old as the server says.
-    fn remote(&mut self, remote: &Remote) -> Result<(), ExecuteError> {
+    fn page(&mut self, page: &Page) -> Result<(), ExecuteError> {
         self.cancel.check()?;
         let store = self.executor.store;
         if self.copy.unpack == Some(true) {
-            let name = String::from_utf8_lossy(&remote.name);
-            let file = remote.file(store).map_err(|source| ExecuteError::File {
+            let name = String::from_utf8_lossy(&page.name);
+            let file = page.file(store).map_err(|source| ExecuteError::File {
                 action: "open",
                 path: name.as_ref().into(),
                 source,
@@ -258,25 +259,40 @@ impl Copying<'_> {
                 return Ok(());
             }
         }
-        let path = self.place_of_file(&remote.name)?;
+        let path = self.place_of_file(&page.name)?;
         let entry = Entry {
             path: path.clone(),
             kind: Kind::File {
-                size: remote.size,
+                size: page.size(),
                 digest: UNKNOWN_DIGEST,
             },
             mode: 0o600,
             uid: 0,
             gid: 0,
             mtime: Time {
-                seconds: remote.modified.unwrap_or_default(),
+                seconds: page.modified().unwrap_or_default(),
                 nanoseconds: 0,
             },
             xattrs: Vec::new(),
         };
         let placed = self.placement.prepare(&path, &entry, entry.kind.clone())?;
-        let mut content = remote.open(store)?;
+        let mut content = page.open(store)?;
         Ok(self.placement.writer().put(placed, Content::Reader(&mut content))?)
+    }
+
+    /// ADD of a repository: what a commit has in it.
+    fn checkout(&mut self, checkout: &Checkout, excludes: &Patterns) -> Result<(), ExecuteError> {
+        self.cancel.check()?;
+        let executor = self.executor;
+        let commit = executor.remotes.check_out(checkout, &executor.host)?;
+        let files = Files::of_commit(executor, commit)?;
+        let selection = files.select(executor, &[SourcePattern::literal(".")], excludes)?;
+        let path = self.placement.resolve(self.copy.destination.as_bytes())?;
+        self.placement.directory(&path)?;
+        for item in &selection.items {
+            self.entries(&files, &path, &item.entries)?;
+        }
+        Ok(())
     }
 
     fn inline(&mut self, name: &str, body: &str) -> Result<(), ExecuteError> {
@@ -299,7 +315,7 @@ impl Copying<'_> {
     }
 
     /// Puts the entries of one item at `path`, which the first one's name, if it has one, is below.
-    fn entries(&mut self, path: &[u8], entries: &[SelectedEntry<'_>]) -> Result<(), ExecuteError> {
+    fn entries(&mut self, from: &Files, path: &[u8], entries: &[SelectedEntry<'_>]) -> Result<(), ExecuteError> {
         // Directories come first and in order, files then in any order, further names of files last.
         let mut files = Vec::new();
         let mut links = Vec::new();
@@ -315,7 +331,8 @@ impl Copying<'_> {
                 other => other.clone(),
             };
             let is_file = matches!(kind, Kind::File { .. });
-            let placed = self.placement.prepare(&place, selected.entry, kind)?;
+            let mut placed = self.placement.prepare(&place, selected.entry, kind)?;
+            placed.mtime = from.modified.unwrap_or(placed.mtime);
             if is_file {
                 files.push((placed, selected));
             } else {
@@ -325,11 +342,11 @@ impl Copying<'_> {
         if files.len() < MANY {
             files
                 .into_iter()
-                .try_for_each(|(placed, selected)| self.file(placed, selected))?;
+                .try_for_each(|(placed, selected)| self.file(from, placed, selected))?;
         } else {
             files
                 .into_par_iter()
-                .try_for_each(|(placed, selected)| self.file(placed, selected))?;
+                .try_for_each(|(placed, selected)| self.file(from, placed, selected))?;
         }
         for (place, selected, target) in links {
             let kind = Kind::HardLink { target };
@@ -339,21 +356,22 @@ impl Copying<'_> {
         Ok(())
     }
 
-    fn file(&self, placed: Entry, selected: &SelectedEntry<'_>) -> Result<(), ExecuteError> {
+    fn file(&self, from: &Files, placed: Entry, selected: &SelectedEntry<'_>) -> Result<(), ExecuteError> {
         self.cancel.check()?;
         let writer = self.placement.writer();
-        if self.files.link(writer, &placed, selected.file, selected.layer)? {
+        if from.link(writer, &placed, selected.file, selected.layer)? {
             return Ok(());
         }
-        if let Some(earlier) = &self.earlier
+        if from.are_the_users()
+            && let Some(earlier) = &self.earlier
             && earlier.link(writer, &placed)?
         {
             return Ok(());
         }
-        let file = self.files.open(self.executor, selected.entry, selected.layer)?;
+        let file = from.open(self.executor, selected.entry, selected.layer)?;
         let listed = selected.entry.mtime;
         writer.put(placed, Content::File(file.as_fd()))?;
-        if self.files.are_the_users()
+        if from.may_change(self.executor)?
             && !unchanged(&file, listed).map_err(|source| read_error(selected.entry, source))?
         {
             return Err(ExecuteError::ChangedMeanwhile(name_of(selected.entry)));
@@ -409,7 +427,6 @@ impl Copy {
             add: false,
             unpack: None,
             checksum: None,
-            keep_git_dir: None,
         }
     }
 }

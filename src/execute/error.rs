@@ -3,6 +3,7 @@
 use crate::agent::AgentError;
 use crate::context::{ContextError, PatternError, SelectError};
 use crate::digest::{ContentId, DiffId};
+use crate::git::GitError;
 use crate::http::HttpError;
 use crate::layer::{LayerError, ListingError, ResolveError, TreePath};
 use crate::oci::OciError;
@@ -135,6 +136,12 @@ pub enum ExecuteError {
     /// Something could not be fetched.
     #[error(transparent)]
     Http(HttpError),
+    /// A git repository.
+    #[error(transparent)]
+    Git(GitError),
+    /// A secret that can't be a header.
+    #[error("the secret `{0}` is not one line of text")]
+    BadSecret(String),
     /// A registry.
     #[error(transparent)]
     Registry(RegistryError),
@@ -171,6 +178,15 @@ impl From<HttpError> for ExecuteError {
         match error {
             HttpError::Stopped => Self::Cancelled(Cancelled),
             other => Self::Http(other),
+        }
+    }
+}
+
+impl From<GitError> for ExecuteError {
+    fn from(error: GitError) -> Self {
+        match error {
+            GitError::Stopped => Self::Cancelled(Cancelled),
+            other => Self::Git(other),
         }
     }
 }

@@ -7,6 +7,7 @@
 
 mod archive;
 mod base;
+mod checkout;
 mod clock;
 mod copy;
 mod error;
@@ -23,8 +24,9 @@ mod tree;
 mod workdir;
 
 pub use base::{BaseImage, Bases, fetch_layers};
+pub use checkout::{CheckedOut, Checkout};
 pub use error::ExecuteError;
-pub use remote::{Fetcher, Remotes};
+pub use remote::{Page, Remotes};
 pub use secret::Secret;
 pub use sources::Contexts;
 pub use stack::{Stack, Stacks};
@@ -37,7 +39,6 @@ use crate::plan::{Base, Copy, From, Graph, ImageKey, MountKind, Op, Run, Source,
 use crate::sandbox::{GroupLimits, Overlay};
 use crate::schedule::{Cancel, Inputs, Listener, Lookup, Work};
 use crate::store::{StepDone, Store};
-use remote::Remote;
 use sources::Files;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -76,7 +77,7 @@ pub struct Executor<'a> {
     /// The user's files.
     pub contexts: &'a Contexts,
     /// What comes over the network.
-    pub remotes: &'a Remotes,
+    pub remotes: &'a Remotes<'a>,
     /// Values of secrets, by id.
     pub secrets: &'a BTreeMap<String, Secret>,
     /// Agents that steps may use, by id.
@@ -99,6 +100,13 @@ pub struct Prepared {
     files: Option<Files>,
     /// The sources that come over the network, in order.
     remotes: Vec<Remote>,
+}
+
+/// A source that comes over the network.
+#[derive(Debug)]
+enum Remote {
+    Page(Page),
+    Git(Checkout),
 }
 
 impl Work for Executor<'_> {
@@ -274,14 +282,18 @@ impl Executor<'_> {
         let mut remotes = Vec::new();
         for source in &copy.sources {
             match source {
-                Source::Url(url) => remotes.push(self.fetcher().remote(url, copy.checksum.as_deref())?),
-                Source::Git(url) => {
-                    return Err(ExecuteError::Unsupported(format!("ADD of the git repository `{url}`")));
-                }
+                Source::Url(url) => remotes.push(Remote::Page(self.remotes.page(url, copy.checksum.as_deref())?)),
+                Source::Git { source, .. } => remotes.push(Remote::Git(self.remotes.look_up(source)?)),
                 Source::Path(_) | Source::Inline { .. } => {}
             }
         }
-        let contents: Vec<_> = remotes.iter().map(Remote::content).collect();
+        let contents: Vec<_> = remotes
+            .iter()
+            .map(|remote| match remote {
+                Remote::Page(page) => page.content(),
+                Remote::Git(checkout) => checkout.content(&copy.excludes),
+            })
+            .collect();
         let (content, files) = self.selected(copy, inputs)?;
         let ingredients = Ingredients::of_copy(root.id(), copy, content.map(SourceContent), &contents);
         Ok(Prepared {

@@ -1,9 +1,12 @@
-//! ADD from http and https: a page becomes a blob of the store, and is asked for again only if it may have changed.
+//! Pages from http and https: each becomes a blob of the store, and is asked for again only if it may have changed.
 
-use super::{ExecuteError, Executor, Secret};
+use super::{ExecuteError, Secret};
+use crate::agent::Agents;
 use crate::digest::{BlobDigest, Fields, FileDigest};
+use crate::git::{self, Commit, Git};
 use crate::http::{self, Client, HttpError, Method, Request, Response, Resume, Url, parse_date};
 use crate::layer::{DETECT, Format, Kind, decoder, detect, read_tar};
+use crate::schedule::Cancel;
 use crate::store::{BlobReader, Store};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha384, Sha512};
@@ -11,37 +14,76 @@ use std::collections::BTreeMap;
 use std::io::{self, Read as _, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// What comes over the network in one build: every page is asked for once, whatever the number of steps that add it.
+/// What comes over the network in one build: everything is asked for once, whatever the number of steps that need it.
 #[derive(Debug)]
-pub struct Remotes {
+pub struct Remotes<'a> {
+    pub(super) store: &'a Store,
+    pub(super) secrets: &'a BTreeMap<String, Secret>,
+    pub(super) agents: &'a Agents,
     client: Client,
-    pages: Mutex<BTreeMap<String, Arc<Mutex<Option<Remote>>>>>,
+    pub(super) git: Git,
+    pub(super) cancel: &'a Cancel,
+    pages: Cells<Page>,
+    pub(super) commits: Cells<Commit>,
 }
 
-impl Remotes {
-    /// Fetches with a client.
-    pub fn new(client: Client) -> Self {
+/// Things by their names, each of which is made by whoever asks first, while the others wait.
+pub(super) type Cells<T> = Mutex<BTreeMap<String, Arc<Mutex<Option<T>>>>>;
+
+/// What is remembered under a name, or else made now; a failure is not remembered.
+pub(super) fn once<T: Clone, E>(cells: &Cells<T>, name: String, make: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+    let cell = {
+        let mut cells = cells.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(cells.entry(name).or_default())
+    };
+    let mut cell = cell.lock().unwrap_or_else(PoisonError::into_inner);
+    match &*cell {
+        Some(there) => Ok(there.clone()),
+        None => {
+            let made = make()?;
+            *cell = Some(made.clone());
+            Ok(made)
+        }
+    }
+}
+
+impl<'a> Remotes<'a> {
+    /// Fetches into a store, with secrets and ssh agents by their ids.
+    pub fn new(
+        store: &'a Store,
+        secrets: &'a BTreeMap<String, Secret>,
+        agents: &'a Agents,
+        client: Client,
+        git: git::Settings,
+        cancel: &'a Cancel,
+    ) -> Self {
         Self {
+            store,
+            secrets,
+            agents,
             client,
+            git: Git::new(git, cancel.flag()),
+            cancel,
             pages: Mutex::default(),
+            commits: Mutex::default(),
         }
     }
 }
 
 /// A page that the store holds.
 #[derive(Debug, Clone)]
-pub(super) struct Remote {
+pub struct Page {
     /// As the file is called.
     pub(super) name: Vec<u8>,
     blob: BlobDigest,
-    pub(super) size: u64,
+    size: u64,
     /// Seconds since 1970 by `Last-Modified`.
-    pub(super) modified: Option<i64>,
+    modified: Option<i64>,
     /// Whether the content was promised by a checksum, so that times don't count.
     promised: bool,
 }
 
-impl Remote {
+impl Page {
     /// What of it makes a difference to the layer.
     pub(super) fn content(&self) -> FileDigest {
         let modified = self.modified.filter(|_| !self.promised).map(i64::to_le_bytes);
@@ -50,7 +92,18 @@ impl Remote {
         fields.file_digest()
     }
 
-    pub(super) fn open(&self, store: &Store) -> Result<BlobReader, ExecuteError> {
+    /// In bytes.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// When it was changed last, by the server's word, in seconds since 1970.
+    pub fn modified(&self) -> Option<i64> {
+        self.modified
+    }
+
+    /// Its content, which is checked while it is read.
+    pub fn open(&self, store: &Store) -> Result<BlobReader, ExecuteError> {
         let gone = || crate::store::StoreError::NoBlob(self.blob);
         Ok(store.open_blob(&self.blob)?.ok_or_else(gone)?)
     }
@@ -79,34 +132,13 @@ const UNNAMED: &[u8] = b"__unnamed__";
 /// Tries of a download that can't go on where it broke.
 const TRIES: u32 = 3;
 
-/// Fetches pages for one build.
-#[derive(Debug, Clone, Copy)]
-pub struct Fetcher<'a> {
-    /// Where pages are kept.
-    pub store: &'a Store,
-    /// What was fetched so far, and how.
-    pub remotes: &'a Remotes,
-    /// Credentials, by id.
-    pub secrets: &'a BTreeMap<String, Secret>,
-}
-
-impl Executor<'_> {
-    pub(super) fn fetcher(&self) -> Fetcher<'_> {
-        Fetcher {
-            store: self.store,
-            remotes: self.remotes,
-            secrets: self.secrets,
-        }
-    }
-}
-
-impl Fetcher<'_> {
+impl Remotes<'_> {
     /// The moment that a page stands for: what the server says, else that of the newest file in an archive.
     ///
     /// # Errors
     /// When it can't be fetched, or has another checksum.
-    pub fn time(&self, address: &str, checksum: Option<&str>) -> Result<Option<i64>, ExecuteError> {
-        let page = self.remote(address, checksum)?;
+    pub fn time_of_page(&self, address: &str, checksum: Option<&str>) -> Result<Option<i64>, ExecuteError> {
+        let page = self.page(address, checksum)?;
         if page.modified.is_some() {
             return Ok(page.modified);
         }
@@ -128,34 +160,26 @@ impl Fetcher<'_> {
     }
 
     /// Fetches a page, unless the store has it and the server says that it is still the same.
-    pub(super) fn remote(&self, address: &str, checksum: Option<&str>) -> Result<Remote, ExecuteError> {
+    pub fn page(&self, address: &str, checksum: Option<&str>) -> Result<Page, ExecuteError> {
         let url = Url::parse(address)?;
-        let cell = {
-            let mut pages = self.remotes.pages.lock().unwrap_or_else(PoisonError::into_inner);
-            let key = format!("{} {}", checksum.unwrap_or_default(), url.whole());
-            Arc::clone(pages.entry(key).or_default())
-        };
-        let mut page = cell.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(remote) = &*page {
-            return Ok(remote.clone());
-        }
-        let known = match checksum.map(|checksum| self.promised(checksum)).transpose()?.flatten() {
-            Some(known) => known,
-            None => self.fetched(&url, checksum)?,
-        };
-        let blob = known
-            .blob
-            .parse()
-            .map_err(|_| ExecuteError::Internal("a page has no digest".to_owned()))?;
-        let remote = Remote {
-            name: name_of(&url),
-            blob,
-            size: known.size,
-            modified: known.modified,
-            promised: checksum.is_some(),
-        };
-        *page = Some(remote.clone());
-        Ok(remote)
+        let name = format!("{} {}", checksum.unwrap_or_default(), url.whole());
+        once(&self.pages, name, || {
+            let known = match checksum.map(|checksum| self.promised(checksum)).transpose()?.flatten() {
+                Some(known) => known,
+                None => self.fetched(&url, checksum)?,
+            };
+            let blob = known
+                .blob
+                .parse()
+                .map_err(|_| ExecuteError::Internal("a page has no digest".to_owned()))?;
+            Ok(Page {
+                name: name_of(&url),
+                blob,
+                size: known.size,
+                modified: known.modified,
+                promised: checksum.is_some(),
+            })
+        })
     }
 
     /// A content that was fetched before and had this checksum.
@@ -213,7 +237,7 @@ impl Fetcher<'_> {
         if let Some(time) = known.and_then(|known| known.last_modified.as_ref()) {
             request = request.header("if-modified-since", time);
         }
-        let response = self.remotes.client.send(&request)?;
+        let response = self.client.send(&request)?;
         match (response.status, known) {
             (304, Some(known)) => {
                 self.check_stored(url, known, checksum)?;
@@ -244,7 +268,7 @@ impl Fetcher<'_> {
             let again = headers.iter().fold(request.clone(), |request, (name, value)| {
                 request.header(name, value.clone())
             });
-            self.remotes.client.send(&again)
+            self.client.send(&again)
         })?;
         // What is not what was promised never gets a name.
         if let (Some(wanted), Some(long)) = (checksum, out.long.take()) {

@@ -3,7 +3,7 @@
 use super::mounts::{Mounted, Shown};
 use super::stack::Stack;
 use super::tree::Tree;
-use super::{ExecuteError, Executor};
+use super::{CheckedOut, ExecuteError, Executor};
 use crate::cache::MountContent;
 use crate::context::{
     Context, Hints, Overrides, Patterns, SelectError, SelectRequest, Selection, SourcePattern, digest_of, select,
@@ -31,6 +31,16 @@ impl Contexts {
             main: Some(main),
             named,
         }
+    }
+
+    /// Whether there is a context of this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.named.contains_key(name)
+    }
+
+    /// One more context.
+    pub fn add(&mut self, name: &str, context: Box<dyn Context>) {
+        self.named.insert(name.to_owned(), context);
     }
 
     /// Keeps what was learnt about the files for the next build. That this fails costs time then, nothing else.
@@ -63,9 +73,12 @@ impl Contexts {
 /// Files to choose from, and how to open them.
 #[derive(Debug)]
 pub(super) struct Files {
-    from: From,
+    /// Whose files they are; nobody's when they come over the network.
+    from: Option<From>,
     stack: Option<Stack>,
     view: View,
+    /// When all of them were changed last, whatever their listing says.
+    pub(super) modified: Option<Time>,
 }
 
 impl Files {
@@ -76,41 +89,66 @@ impl Files {
         patterns: &[SourcePattern],
         inputs: &Inputs<Tree>,
     ) -> Result<Self, ExecuteError> {
-        let from = from.clone();
-        if let From::Step(step) = from {
+        if let From::Step(step) = *from {
             let tree = inputs
                 .of(step)
                 .ok_or_else(|| ExecuteError::Internal("a source was not built".to_owned()))?;
             let stack = executor.stack(tree)?;
             return Ok(Self {
-                from,
+                from: Some(from.clone()),
                 view: stack.view().clone(),
                 stack: Some(stack),
+                modified: None,
             });
         }
-        let listings = match executor.contexts.get(&from)? {
+        let listings = match executor.contexts.get(from)? {
             Some(context) => vec![context.list(patterns)?],
             None => Vec::new(),
         };
         Ok(Self {
-            from,
+            from: Some(from.clone()),
             view: View::new(listings),
             stack: None,
+            modified: None,
         })
+    }
+
+    /// The files of a commit.
+    pub(super) fn of_commit(executor: &Executor<'_>, files: CheckedOut) -> Result<Self, ExecuteError> {
+        let stack = executor.stack(&Tree::empty().with(files.content, super::now()))?;
+        Ok(Self {
+            from: None,
+            view: stack.view().clone(),
+            stack: Some(stack),
+            modified: files.modified,
+        })
+    }
+
+    /// The context that they are in.
+    fn context<'e>(&self, executor: &'e Executor<'_>) -> Result<Option<&'e dyn Context>, ExecuteError> {
+        match &self.from {
+            Some(from) => executor.contexts.get(from),
+            None => Ok(None),
+        }
     }
 
     pub(super) fn view(&self) -> &View {
         &self.view
     }
 
-    /// Whether the files are the user's, which may change while they are read.
+    /// Whether the files are a context's, and not those of steps.
     pub(super) fn are_the_users(&self) -> bool {
         self.stack.is_none()
     }
 
+    /// Whether somebody may write to them while they are read.
+    pub(super) fn may_change(&self, executor: &Executor<'_>) -> Result<bool, ExecuteError> {
+        Ok(self.context(executor)?.is_some_and(Context::may_change))
+    }
+
     /// Opens the content of a regular file.
     pub(super) fn open(&self, executor: &Executor<'_>, entry: &Entry, layer: usize) -> Result<File, ExecuteError> {
-        let opened = match (&self.stack, executor.contexts.get(&self.from)?) {
+        let opened = match (&self.stack, self.context(executor)?) {
             (Some(stack), _) => stack.open(&Found { layer, entry }),
             (None, Some(context)) => context.open_file(&entry.path),
             (None, None) => Err(io::ErrorKind::NotFound.into()),
@@ -143,7 +181,7 @@ impl Files {
         sources: &[SourcePattern],
         excludes: &Patterns,
     ) -> Result<Selection<'_>, ExecuteError> {
-        let hints = executor.contexts.get(&self.from)?.map(|context| context as &dyn Hints);
+        let hints = self.context(executor)?.map(|context| context as &dyn Hints);
         Ok(select(
             &self.view,
             &SelectRequest {

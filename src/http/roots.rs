@@ -1,6 +1,7 @@
 //! The authorities whose certificates are trusted.
 
 use super::HttpError;
+use base64::Engine as _;
 use std::path::{Path, PathBuf};
 use ureq::tls::{Certificate, RootCerts};
 
@@ -29,6 +30,26 @@ const FILES: [&str; 7] = [
 const FOLDERS: [&str; 2] = ["/etc/ssl/certs", "/etc/pki/tls/certs"];
 
 impl Roots {
+    /// All of them in one text in PEM form, for programs that take a single file.
+    ///
+    /// # Errors
+    /// When a file that must be readable is not, or there are none.
+    pub fn to_pem(&self) -> Result<String, HttpError> {
+        let mut text = String::new();
+        if let RootCerts::Specific(all) = self.read()? {
+            for certificate in all.iter() {
+                let encoded = base64::engine::general_purpose::STANDARD.encode(certificate.der());
+                text.push_str("-----BEGIN CERTIFICATE-----\n");
+                for start in (0..encoded.len()).step_by(64) {
+                    text.push_str(&encoded[start..encoded.len().min(start + 64)]);
+                    text.push('\n');
+                }
+                text.push_str("-----END CERTIFICATE-----\n");
+            }
+        }
+        Ok(text)
+    }
+
     /// Reads the certificates: about ten milliseconds, so only before the first https request.
     pub(super) fn read(&self) -> Result<RootCerts, HttpError> {
         let mut problems = Vec::new();
@@ -74,5 +95,30 @@ impl Roots {
             return Err(HttpError::Roots(why));
         }
         Ok(RootCerts::from(found))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn certificates_survive_the_way_through_a_text() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("one.pem");
+        let line = "QUJD".repeat(16);
+        let text = format!("-----BEGIN CERTIFICATE-----\n{line}\nQUI=\n-----END CERTIFICATE-----\n");
+        std::fs::write(&file, format!("a comment\n{text}")).unwrap();
+        let roots = Roots {
+            file: Some(file.clone()),
+            folder: None,
+            extra: vec![file],
+        };
+        assert_eq!(roots.to_pem().unwrap(), text.repeat(2));
+        let missing = Roots {
+            extra: vec![folder.path().join("none")],
+            ..roots
+        };
+        assert!(missing.to_pem().is_err());
     }
 }

@@ -2,10 +2,10 @@
 
 use super::lower::Lowering;
 use super::run::heredoc_file;
-use super::source::{check_digest, check_git_flags, classify, is_git, is_url};
+use super::source::{check_digest, classify, is_url};
 use super::stage::{StageState, words};
 use super::values::check_mode;
-use super::{Copy, From, Op, Source, Workdir, paths};
+use super::{Copy, From, GitSource, Op, Source, Workdir, paths};
 use crate::diagnostic::Diagnostic;
 use crate::dockerfile::{Flag, Instruction, Keyword, Word};
 
@@ -50,24 +50,27 @@ impl Lowering<'_> {
             }
         }
         if let (Some(checksum), Some(flag)) = (&checksum, flags.get("checksum")) {
-            let keep_git_dir = flags.switch("keep-git-dir");
             let refuse = |message: String| Diagnostic::error("bad-checksum", flag.span, message);
             match sources.as_slice() {
                 [Source::Url(_)] if inline.is_empty() => check_digest(checksum).map_err(refuse)?,
-                [Source::Git(url)] if inline.is_empty() => {
-                    check_git_flags(url, Some(checksum), keep_git_dir).map_err(refuse)?;
-                }
+                [Source::Git { .. }] if inline.is_empty() => {}
                 [_] if inline.is_empty() => {
                     return Err(refuse("checksum requires HTTP(S) or Git sources".to_owned()));
                 }
                 _ => return Err(refuse("checksum can't be specified for multiple sources".to_owned())),
             }
-        } else if let Some(flag) = flags.get("keep-git-dir") {
-            for source in &sources {
-                if let Source::Git(url) = source {
-                    check_git_flags(url, None, flags.switch("keep-git-dir"))
-                        .map_err(|message| Diagnostic::error("bad-git-source", flag.span, message))?;
-                }
+        }
+        for source in &mut sources {
+            if let Source::Git { source, .. } = source {
+                let span = flags
+                    .get("checksum")
+                    .or_else(|| flags.get("keep-git-dir"))
+                    .map(|it| it.span);
+                **source = GitSource::clone(source)
+                    .with_flags(checksum.as_deref(), flags.switch("keep-git-dir"))
+                    .map_err(|message| {
+                        Diagnostic::error("bad-git-source", span.unwrap_or(instruction.span), message)
+                    })?;
             }
         }
         // Files first, heredocs after them, whatever the order of writing: so does BuildKit.
@@ -96,7 +99,7 @@ impl Lowering<'_> {
             shown.push(' ');
             match source {
                 Source::Inline { name, .. } => shown.push_str(&format!("<<{name}")),
-                Source::Path(text) | Source::Url(text) | Source::Git(text) => shown.push_str(text),
+                Source::Path(text) | Source::Url(text) | Source::Git { text, .. } => shown.push_str(text),
             }
         }
         shown.push_str(&format!(" {target} # buildkit"));
@@ -114,7 +117,6 @@ impl Lowering<'_> {
             add,
             unpack: flags.switch("unpack"),
             checksum,
-            keep_git_dir: flags.switch("keep-git-dir"),
         };
         let title = self.title(state, instruction, &[]);
         let step = self.step(index, state, Op::Copy(copy), title, &needs);
@@ -127,8 +129,9 @@ impl Lowering<'_> {
         if add {
             return classify(text).map_err(|message| Diagnostic::error("bad-git-source", word.span, message));
         }
-        if is_url(&text) || is_git(&text) {
-            let what = if is_git(&text) { "git ref" } else { "URL" };
+        let is_git = GitSource::parse(&text).is_some();
+        if is_url(&text) || is_git {
+            let what = if is_git { "git ref" } else { "URL" };
             return Err(Diagnostic::error(
                 "copy-url",
                 word.span,

@@ -148,15 +148,21 @@ fn of_stage(binding: &Binding<'_>, stage: &Stage<'_>) -> Result<EpochSource, Dia
                     return refuse(instruction.span, "its `ADD` fetches nothing");
                 }
                 let text = expanded(&source.text, &seen, source.span)?;
-                let source =
-                    remote(instruction, text).map_err(|why| Diagnostic::error("bad-source", source.span, why))?;
-                let Some(source) = source else {
+                let source = remote(text).map_err(|why| Diagnostic::error("bad-source", source.span, why))?;
+                let Some(mut source) = source else {
                     return refuse(instruction.span, "its `ADD` fetches nothing");
                 };
                 let checksum = match flag(instruction, "checksum") {
                     Some(text) => Some(expanded(text, &seen, instruction.span)?),
                     None => None,
                 };
+                if let Source::Git { source, .. } = &mut source {
+                    let refuse = |why| Diagnostic::error("bad-git-source", instruction.span, why);
+                    **source = (**source)
+                        .clone()
+                        .with_flags(checksum.as_deref(), None)
+                        .map_err(refuse)?;
+                }
                 found = Some(EpochSource::Remote { source, checksum });
             }
             _ => {
@@ -171,12 +177,9 @@ fn of_stage(binding: &Binding<'_>, stage: &Stage<'_>) -> Result<EpochSource, Dia
     }
 }
 
-fn remote(instruction: &Instruction, text: String) -> Result<Option<Source>, String> {
-    // The flag says that it is a repository, whatever its URL looks like.
-    let known_git = instruction.flags.iter().any(|flag| flag.name == "keep-git-dir");
+fn remote(text: String) -> Result<Option<Source>, String> {
     Ok(match classify(text)? {
-        Source::Url(url) if known_git => Some(Source::Git(url)),
-        source @ (Source::Url(_) | Source::Git(_)) => Some(source),
+        source @ (Source::Url(_) | Source::Git { .. }) => Some(source),
         Source::Path(_) | Source::Inline { .. } => None,
     })
 }

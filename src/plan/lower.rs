@@ -155,7 +155,7 @@ pub(super) fn image_key(request: &Request<'_>, origin: &Origin, platform: &Platf
         Origin::Image(reference) => reference,
         Origin::Context(name) => match request.named_contexts.get(name)? {
             NamedContext::Image { reference } => reference,
-            NamedContext::Directory => return None,
+            NamedContext::Directory | NamedContext::Nothing => return None,
         },
         Origin::Stage(_) | Origin::Scratch => return None,
     };
@@ -163,6 +163,14 @@ pub(super) fn image_key(request: &Request<'_>, origin: &Origin, platform: &Platf
         reference: reference.clone(),
         platform: platform.clone(),
     })
+}
+
+/// What an origin comes to: a context that is nothing is `scratch`.
+fn meant<'o>(request: &Request<'_>, origin: &'o Origin) -> &'o Origin {
+    match origin {
+        Origin::Context(name) if request.named_contexts.get(name) == Some(&NamedContext::Nothing) => &Origin::Scratch,
+        other => other,
+    }
 }
 
 /// Where the instruction at hand stands.
@@ -249,14 +257,15 @@ impl Lowering<'_> {
             span: Some(stage.from.span),
             no_cache: false,
         };
-        let (mut state, base) = match &stage.base {
+        let origin = meant(self.request, &stage.base);
+        let (mut state, base) = match origin {
             Origin::Stage(parent) => {
                 self.build_directory(*parent);
                 let parent_state = self.states[*parent].as_ref();
                 return Ok(parent_state.map_or_else(StageState::default, |it| it.child_of(*parent)));
             }
             Origin::Scratch => (StageState::scratch(target_platform), Base::Scratch),
-            Origin::Context(name) if image_key(self.request, &stage.base, platform).is_none() => {
+            Origin::Context(name) if image_key(self.request, origin, platform).is_none() => {
                 let mut state = StageState::scratch(platform);
                 if stage.replaced {
                     state.directory = Some(name.clone());
@@ -362,6 +371,7 @@ impl Lowering<'_> {
 
     /// What files come from; the step that makes them, if one does, is added to `needs`.
     pub(super) fn source(&mut self, origin: &Origin, span: Span, needs: &mut Vec<StepId>) -> Result<From, Diagnostic> {
+        let origin = meant(self.request, origin);
         let step = match origin {
             Origin::Stage(index) => {
                 let state = self.states[*index].as_ref();

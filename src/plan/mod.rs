@@ -11,6 +11,7 @@ mod copy;
 mod discover;
 mod epoch;
 mod frontend;
+mod git;
 mod lower;
 mod mount;
 mod outline;
@@ -26,6 +27,7 @@ mod tests;
 mod values;
 
 pub use epoch::{EpochAnswer, EpochSource};
+pub use git::{GitSource, is_commit};
 pub use lower::lower;
 pub use outline::{Outline, OutlineArg, OutlineMount, StageSummary, stages};
 pub use request::{DEFAULT_HOSTNAME, ImageKey, ImageNeed, Lowered, NamedContext, NoCache, Outcome, Request};

@@ -74,8 +74,10 @@ impl<'a> Request<'a> {
 /// A named context.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NamedContext {
-    /// A local directory.
+    /// Files that are no image: a directory, a commit of a repository, a page.
     Directory,
+    /// No files at all: the image `scratch`.
+    Nothing,
     /// An image.
     Image {
         /// What the resolver of bases understands: `oci-layout://…`, a reference, whatever it handles.

@@ -1,6 +1,6 @@
 //! Steps: what a build does, as values.
 
-use super::Outline;
+use super::{GitSource, Outline};
 use crate::diagnostic::Span;
 use crate::digest::DiffId;
 use crate::oci::ImageConfig;
@@ -265,10 +265,8 @@ pub struct Copy {
     pub add: bool,
     /// ADD's `--unpack`; `None` unpacks local archives only.
     pub unpack: Option<bool>,
-    /// ADD's `--checksum`.
+    /// ADD's `--checksum` of a URL.
     pub checksum: Option<String>,
-    /// ADD's `--keep-git-dir`.
-    pub keep_git_dir: Option<bool>,
 }
 
 /// One source of a COPY or ADD.
@@ -286,7 +284,12 @@ pub enum Source {
     /// ADD from http or https.
     Url(String),
     /// ADD from git.
-    Git(String),
+    Git {
+        /// What is fetched, with what the instruction's flags say.
+        source: Box<GitSource>,
+        /// As written, expanded.
+        text: String,
+    },
 }
 
 /// WORKDIR.

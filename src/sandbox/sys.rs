@@ -456,3 +456,16 @@ pub(super) fn inherited(number: RawFd) -> BorrowedFd<'static> {
     // SAFETY: the parent sleeps in `spawn` while it owns the descriptor, and the child never closes it.
     unsafe { BorrowedFd::borrow_raw(number) }
 }
+
+/// Has the kernel kill a program of std's when the thread that starts it ends, and gives it a umask of 022.
+pub(super) fn end_with_parent(command: &mut std::process::Command) {
+    use std::os::unix::process::CommandExt as _;
+    // SAFETY: between fork and exec only two system calls are made; nothing is allocated and no lock is taken.
+    unsafe {
+        command.pre_exec(|| {
+            rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
+            rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
+            Ok(())
+        });
+    }
+}

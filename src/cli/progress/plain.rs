@@ -45,6 +45,7 @@ impl<W: Write> State<W> {
         match progress {
             Progress::Planned(graph) => self.graph = Some(graph),
             Progress::Warning(text) => writeln!(self.out, "{text}")?,
+            Progress::Loading(what) => writeln!(self.out, "loading {}", clean(&what))?,
             Progress::Exporting(what) => writeln!(self.out, "writing {}", clean(&what))?,
             Progress::Exported => (),
             Progress::Step(event) => self.step(event)?,

@@ -72,6 +72,14 @@ impl<W: Write> State<W> {
                     detail: lines.collect(),
                 });
             }
+            // Nothing says when it is there; whatever comes next comes after it.
+            Progress::Loading(what) => status.vertexes.push(Vertex {
+                digest: digest(&what),
+                name: format!("[internal] load {}", clean(&what)),
+                started: Some(time.clone()),
+                completed: Some(time),
+                ..Vertex::default()
+            }),
             Progress::Exporting(what) => {
                 let name = format!("exporting to {}", clean(&what));
                 status.export(&name, &time, None, &time);

@@ -52,6 +52,7 @@ impl Screen for Tty {
         match progress {
             Progress::Planned(graph) => state.graph = Some(graph),
             Progress::Warning(text) => self.line(text),
+            Progress::Loading(what) => self.line(format!("loading {}", clean(&what))),
             Progress::Exporting(what) => self.line(format!("writing {}", clean(&what))),
             Progress::Exported => (),
             Progress::Step(event) => self.step(&mut state, event),

@@ -4,7 +4,7 @@ mod local;
 mod lookup;
 mod patterns;
 mod selection;
-mod stdin;
+mod stream;
 
 use crate::context::{
     Context, Form, Ignore, LocalContext, Patterns, SelectError, SelectRequest, SourcePattern, select,

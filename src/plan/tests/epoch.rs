@@ -37,7 +37,7 @@ fn epoch(text: &str, given: Option<&str>, answer: Option<Option<i64>>) -> String
         Ok(Outcome::NeedsEpoch(EpochSource::Named(name))) => format!("named {name}"),
         Ok(Outcome::NeedsEpoch(EpochSource::Remote { source, checksum })) => match source {
             Source::Url(url) => format!("url {url} {}", checksum.unwrap_or_default()),
-            Source::Git(url) => format!("git {url} {}", checksum.unwrap_or_default()),
+            Source::Git { text, .. } => format!("git {text} {}", checksum.unwrap_or_default()),
             other => panic!("{other:?}"),
         },
         Ok(Outcome::NeedsImages(needs)) => panic!("{needs:?}"),
@@ -124,7 +124,7 @@ fn stages() {
         ),
         ("ADD --checksum=sha256:00 http://h/f /", "url http://h/f sha256:00"),
         ("ADD https://h/r.git#v1 /", "git https://h/r.git#v1 "),
-        ("ADD --keep-git-dir=false https://h/r /", "git https://h/r "),
+        ("ADD --keep-git-dir=false https://h/r /", "url https://h/r "),
         ("ADD --checksum=0123456 git@h:r /", "git git@h:r 0123456"),
     ];
     for (lines, want) in good {

@@ -427,7 +427,7 @@ fn copies() {
     let it = copy(&format!(
         "FROM busybox\nADD --checksum=sha256:{digest} --unpack --keep-git-dir=false http://h/x /y"
     ));
-    assert_eq!((it.unpack, it.keep_git_dir, it.add), (Some(true), Some(false), true));
+    assert_eq!((it.unpack, it.add), (Some(true), true));
     assert_eq!(it.sources, [Source::Url("http://h/x".to_owned())]);
 }
 

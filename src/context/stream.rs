@@ -1,15 +1,13 @@
-//! A build context that comes as a tar, or as nothing but a Dockerfile.
+//! A build context that comes in a stream: as a tar, or as nothing but a Dockerfile.
 
-use super::error::{ContextError, shown};
+use super::error::ContextError;
+use super::listed::ListedContext;
 use super::lookup::{FoundDockerfile, LIMIT, source_of};
-use super::select::{Hints, base_name};
+use super::select::Hints;
 use super::source::SourcePattern;
-use super::stat::open_below;
 use crate::layer::{
-    DETECT, DeltaWriter, Entry, Format, Host, Kind, Listing, OverlayXattrs, Ownership, Time, Unpack, View, decoder,
-    detect, unpack,
+    DETECT, DeltaWriter, Entry, Format, Host, Listing, OverlayXattrs, Ownership, Time, Unpack, decoder, detect, unpack,
 };
-use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{Mode, OFlags};
 use std::fs::File;
 use std::io::{self, Read};
@@ -29,6 +27,11 @@ pub trait Context: Hints + std::fmt::Debug + Send + Sync {
     /// changed at some moment says nothing about its files.
     fn time(&self) -> Option<Time> {
         None
+    }
+
+    /// Whether somebody may write to the files while they are read.
+    fn may_change(&self) -> bool {
+        true
     }
 
     /// Keeps what was learnt about the files for the next build; tells whether that was anything new.
@@ -75,18 +78,22 @@ impl Hints for EmptyContext {
     }
 }
 
-/// What came on the standard input.
+/// What came in a stream.
 #[derive(Debug)]
-pub enum Stdin<'a> {
+pub enum Stream<'a> {
     /// A tar, possibly compressed: the context, with the Dockerfile in it.
     Tar(TarStream<'a>),
     /// A Dockerfile; the context is empty.
     Dockerfile(FoundDockerfile),
 }
 
-/// Tells a context from a Dockerfile by the first bytes, whatever the compression.
-pub fn read_stdin<'a>(mut reader: impl Read + Send + 'a) -> Result<Stdin<'a>, ContextError> {
-    let failed = |source| ContextError::Stdin { source };
+/// Tells a context from a Dockerfile by the first bytes, whatever the compression. `name` says where they come from; the
+/// standard input is `-`.
+pub fn read_stream<'a>(name: &str, mut reader: impl Read + Send + 'a) -> Result<Stream<'a>, ContextError> {
+    let failed = |source| ContextError::Stream {
+        name: place(name),
+        source,
+    };
     let mut start = Vec::with_capacity(DETECT);
     (&mut reader)
         .take(DETECT as u64)
@@ -102,26 +109,36 @@ pub fn read_stdin<'a>(mut reader: impl Read + Send + 'a) -> Result<Stdin<'a>, Co
     if format == Format::Unknown {
         let mut bytes = Vec::new();
         whole.take(LIMIT + 1).read_to_end(&mut bytes).map_err(failed)?;
-        return text(bytes).map(Stdin::Dockerfile);
+        return text(name, bytes).map(Stream::Dockerfile);
     }
     let reader = decoder(format, whole).map_err(failed)?;
-    Ok(Stdin::Tar(TarStream { reader }))
+    Ok(Stream::Tar(TarStream { reader }))
 }
 
-/// A Dockerfile that was read from the standard input.
-fn text(bytes: Vec<u8>) -> Result<FoundDockerfile, ContextError> {
+/// A Dockerfile that came in a stream.
+fn text(name: &str, bytes: Vec<u8>) -> Result<FoundDockerfile, ContextError> {
     if bytes.len() as u64 > LIMIT {
         return Err(ContextError::TooLarge {
-            name: "the Dockerfile on the standard input".to_owned(),
+            name: match name {
+                "-" => "the Dockerfile on the standard input".to_owned(),
+                name => name.to_owned(),
+            },
             limit: LIMIT,
         });
     }
-    let (source, diagnostics) = source_of("-", bytes);
+    let (source, diagnostics) = source_of(name, bytes);
     Ok(FoundDockerfile {
-        path: PathBuf::from("-"),
+        path: PathBuf::from(name),
         source,
         diagnostics,
     })
+}
+
+fn place(name: &str) -> String {
+    match name {
+        "-" => "the standard input".to_owned(),
+        name => format!("`{name}`"),
+    }
 }
 
 /// A context on its way in.
@@ -139,7 +156,7 @@ impl TarStream<'_> {
     /// Unpacks into an empty directory, which stays the caller's.
     ///
     /// As with any context, owners become 0:0. No ignore file is applied: whoever packed the tar chose what is in it.
-    pub fn unpack(self, directory: &Path, cancel: Option<&AtomicBool>) -> Result<TarContext, ContextError> {
+    pub fn unpack(self, directory: &Path, cancel: Option<&AtomicBool>) -> Result<ListedContext, ContextError> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let open = || rustix::fs::open(directory, flags, Mode::empty());
         let failed = |errno: rustix::io::Errno| ContextError::Open {
@@ -168,16 +185,7 @@ impl TarStream<'_> {
                 Some(cancel) if cancel.load(Ordering::Relaxed) => ContextError::Cancelled,
                 _ => ContextError::Unpack { source: error.into() },
             })?;
-        let mut entries = listing.into_entries();
-        // A local context does not show its own directory either.
-        entries.retain(|entry| !entry.path.is_empty());
-        let listing = Listing::from_entries(entries).map_err(|error| ContextError::Listing { source: error.into() })?;
-        Ok(TarContext {
-            path: directory.to_owned(),
-            root: open().map_err(failed)?,
-            view: View::new(vec![Arc::new(listing)]),
-            time: None,
-        })
+        ListedContext::new(directory, listing.into_entries())
     }
 }
 
@@ -193,105 +201,5 @@ impl<R: Read> Read for Cancellable<'_, R> {
             Some(cancel) if cancel.load(Ordering::Relaxed) => Err(io::Error::other("cancelled")),
             _ => self.reader.read(buffer),
         }
-    }
-}
-
-/// A context that was unpacked from a tar.
-#[derive(Debug)]
-pub struct TarContext {
-    path: PathBuf,
-    root: OwnedFd,
-    view: View,
-    time: Option<Time>,
-}
-
-impl TarContext {
-    /// The same context, which stands for a moment that somebody knows better than its files, such as the server that
-    /// it came from.
-    #[must_use]
-    pub fn with_time(mut self, time: Option<Time>) -> Self {
-        self.time = time;
-        self
-    }
-
-    /// The directory that it was unpacked to.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Reads the Dockerfile: the option, or `Dockerfile`, or else `dockerfile`. Links are followed inside the tar.
-    pub fn find_dockerfile(&self, option: Option<&str>) -> Result<FoundDockerfile, ContextError> {
-        let names = match option {
-            None => vec!["Dockerfile", "dockerfile"],
-            Some(option) => vec![option],
-        };
-        for name in &names {
-            let Ok(resolved) = self.view.resolve(name.as_bytes(), true) else {
-                continue;
-            };
-            let Some(found) = resolved.found else { continue };
-            if !matches!(self.view.file_of(&found).kind, Kind::File { .. }) {
-                continue;
-            }
-            let mut bytes = Vec::new();
-            let read =
-                Context::open_file(self, &resolved.path).and_then(|file| file.take(LIMIT + 1).read_to_end(&mut bytes));
-            read.map_err(|source| ContextError::File {
-                path: PathBuf::from(name),
-                source,
-            })?;
-            if bytes.len() as u64 > LIMIT {
-                return Err(ContextError::TooLarge {
-                    name: (*name).to_owned(),
-                    limit: LIMIT,
-                });
-            }
-            let (source, diagnostics) = source_of(name, bytes);
-            return Ok(FoundDockerfile {
-                path: PathBuf::from(name),
-                source,
-                diagnostics,
-            });
-        }
-        let wanted = names[0];
-        let known = Hints::names(self, b"");
-        Err(ContextError::NoDockerfile {
-            name: PathBuf::from(wanted),
-            context: PathBuf::from("-"),
-            near: crate::diagnostic::nearest(wanted, known.iter().map(String::as_str)).map(PathBuf::from),
-        })
-    }
-}
-
-impl Context for TarContext {
-    fn list(&self, _: &[SourcePattern]) -> Result<Arc<Listing>, ContextError> {
-        Ok(self.view.layers().first().cloned().unwrap_or_default())
-    }
-
-    fn open_file(&self, path: &[u8]) -> io::Result<File> {
-        let fd = open_below(self.root.as_fd(), path, OFlags::RDONLY | OFlags::NONBLOCK)?;
-        Ok(File::from(fd))
-    }
-
-    /// When the newest of its files was changed, unless another moment was given.
-    fn time(&self) -> Option<Time> {
-        let file = |entry: &&Entry| matches!(entry.kind, Kind::File { .. } | Kind::HardLink { .. });
-        let entries = || self.view.layers().iter().flat_map(|listing| listing.entries());
-        self.time
-            .or_else(|| entries().filter(file).map(|entry| entry.mtime).max())
-    }
-}
-
-impl Hints for TarContext {
-    fn ignored(&self, _: &[u8]) -> bool {
-        false
-    }
-
-    fn names(&self, directory: &[u8]) -> Vec<String> {
-        let entries = self.view.read_dir(directory);
-        entries
-            .iter()
-            .map(|found| shown(base_name(&found.entry.path)))
-            .collect()
     }
 }

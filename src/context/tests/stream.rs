@@ -1,7 +1,7 @@
 //! Contexts that come as tars.
 
 use super::{copy_from, paths, tree};
-use crate::context::{Context, ContextError, EmptyContext, Stdin, TarContext, read_stdin};
+use crate::context::{Context, ContextError, EmptyContext, ListedContext, Stream, read_stream};
 use crate::layer::Kind;
 use std::io::Write as _;
 use std::process::Command;
@@ -21,9 +21,9 @@ fn packed(dir: &TempDir, arguments: &[&str]) -> Vec<u8> {
     output.stdout
 }
 
-fn unpacked(bytes: &[u8]) -> (TempDir, Result<TarContext, ContextError>) {
+fn unpacked(bytes: &[u8]) -> (TempDir, Result<ListedContext, ContextError>) {
     let dir = tempfile::tempdir().unwrap();
-    let Stdin::Tar(stream) = read_stdin(bytes).unwrap() else {
+    let Stream::Tar(stream) = read_stream("-", bytes).unwrap() else {
         panic!("taken for a Dockerfile")
     };
     let context = stream.unpack(dir.path(), None);
@@ -51,7 +51,7 @@ fn a_tar_is_a_context_in_every_compression() {
             std::io::read_to_string(context.open_file(b"d/x").unwrap()).unwrap(),
             "d/x"
         );
-        assert_eq!(context.find_dockerfile(None).unwrap().source.text(), "Dockerfile");
+        assert_eq!(context.find_dockerfile("-", None).unwrap().source.text(), "Dockerfile");
     }
 }
 
@@ -61,25 +61,28 @@ fn a_dockerfile_in_a_tar_cannot_point_outside() {
     let (_dir, context) = unpacked(&packed(&dir, &[]));
     let context = context.unwrap();
     assert!(matches!(
-        context.find_dockerfile(None),
+        context.find_dockerfile("-", None),
         Err(ContextError::NoDockerfile { .. })
     ));
-    assert_eq!(context.find_dockerfile(Some("app")).unwrap().source.text(), "real/file");
+    assert_eq!(
+        context.find_dockerfile("-", Some("app")).unwrap().source.text(),
+        "real/file"
+    );
 }
 
 #[test]
 fn text_is_a_dockerfile() {
     for text in ["FROM scratch\n", "", "\u{feff}FROM scratch"] {
-        match read_stdin(text.as_bytes()).unwrap() {
-            Stdin::Dockerfile(found) => assert_eq!(found.source.text(), text),
-            Stdin::Tar(_) => panic!("taken for a tar"),
+        match read_stream("-", text.as_bytes()).unwrap() {
+            Stream::Dockerfile(found) => assert_eq!(found.source.text(), text),
+            Stream::Tar(_) => panic!("taken for a tar"),
         }
     }
     assert!(EmptyContext.list(&[]).unwrap().entries().is_empty());
     assert!(copy_from(&EmptyContext, &["x"], false, &[]).is_err());
     let long = "# comment\n".repeat(2 << 20);
     assert!(matches!(
-        read_stdin(long.as_bytes()),
+        read_stream("-", long.as_bytes()),
         Err(ContextError::TooLarge { .. })
     ));
 }
@@ -96,7 +99,7 @@ fn damage_and_cancellation_end_it() {
     let tar = packed(&dir, &[]);
     let (_dir, context) = unpacked(&tar[..1100]);
     assert!(matches!(context, Err(ContextError::Unpack { .. })));
-    let Stdin::Tar(stream) = read_stdin(&tar[..]).unwrap() else {
+    let Stream::Tar(stream) = read_stream("-", &tar[..]).unwrap() else {
         panic!()
     };
     let target = tempfile::tempdir().unwrap();

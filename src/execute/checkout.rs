@@ -1,0 +1,188 @@
+//! Files of git repositories: a commit becomes a delta of the store, and is fetched once.
+
+use super::remote::once;
+use super::{ExecuteError, Remotes};
+use crate::agent::{Agents, Serving};
+use crate::digest::{ContentId, Fields, FileDigest};
+use crate::git::{Commit, Credentials, Session};
+use crate::layer::{Host, LayerError, Time, View, scan};
+use crate::plan::GitSource;
+use crate::store::Draft;
+use base64::Engine as _;
+
+/// A commit that a source means, and what of it is wanted.
+#[derive(Debug, Clone)]
+pub struct Checkout {
+    source: GitSource,
+    commit: Commit,
+}
+
+/// Files of a commit that the store holds.
+#[derive(Debug, Clone, Copy)]
+pub struct CheckedOut {
+    /// Their delta. Its times are those of some checkout, since a delta's name does not tell of times.
+    pub content: ContentId,
+    /// When the commit was made.
+    pub time: Time,
+    /// When all of them were changed last, if that is the commit's time.
+    pub modified: Option<Time>,
+}
+
+/// The kind of memo that knows the delta of a commit, and the commit's time.
+const CHECKOUT: &str = "git checkout 1";
+
+impl Checkout {
+    /// The commit's id.
+    pub fn commit(&self) -> &str {
+        &self.commit.id
+    }
+
+    /// Names the files: the commit, and what is wanted of it. Where it comes from does not matter, nor which branch led
+    /// to it, unless `.git` tells of them.
+    fn fields(&self) -> Fields {
+        let Self { source, commit } = self;
+        let mut fields = Fields::new("varve 2026 git checkout v1");
+        fields.bytes(&commit.id).bytes(&source.subdir);
+        fields
+            .number(u64::from(source.submodules))
+            .number(u64::from(source.commit_time));
+        if source.keeps_git_dir() {
+            let name = commit.name.as_deref().unwrap_or_default();
+            fields.bytes(&commit.object).bytes(name).bytes(source.public_remote());
+        }
+        fields
+    }
+
+    fn with(&self, content: ContentId, time: i64) -> CheckedOut {
+        let time = Time {
+            seconds: time,
+            nanoseconds: 0,
+        };
+        let modified = self.source.commit_time.then_some(time);
+        CheckedOut {
+            content,
+            time,
+            modified,
+        }
+    }
+
+    /// What of it makes a difference to a layer that leaves out what these patterns match.
+    pub(super) fn content(&self, excludes: &[String]) -> FileDigest {
+        let mut fields = self.fields();
+        fields.number(u64::from(self.source.commit_time));
+        fields.list(excludes.iter()).file_digest()
+    }
+}
+
+impl Remotes<'_> {
+    /// Asks which commit a source means; one that is named by its whole id needs no network.
+    pub fn look_up(&self, source: &GitSource) -> Result<Checkout, ExecuteError> {
+        let name = format!(
+            "{} {} {} {}",
+            source.fetch_by_commit,
+            source.checksum.as_deref().unwrap_or_default(),
+            source.reference.as_deref().unwrap_or_default(),
+            source.remote,
+        );
+        let commit = once(&self.commits, name, || {
+            self.session(source, |session, _| Ok(session.look_up()?))
+        })?;
+        Ok(Checkout {
+            source: source.clone(),
+            commit,
+        })
+    }
+
+    /// The files of a commit, which is fetched unless the store has it.
+    pub fn check_out(&self, checkout: &Checkout, host: &Host) -> Result<CheckedOut, ExecuteError> {
+        let key = *checkout.fields().file_digest().as_bytes();
+        if let Some(known) = self.checked_out(checkout, &key)? {
+            return Ok(known);
+        }
+        // Another step, or another build, may be fetching it.
+        let cancelled = || self.cancel.is_cancelled();
+        let _alone = self.store.lock_step(&checkout.fields().step_key(), &cancelled)?;
+        if let Some(known) = self.checked_out(checkout, &key)? {
+            return Ok(known);
+        }
+        self.session(&checkout.source, |session, draft| {
+            let time = session.check_out(&checkout.commit, draft.tree())?;
+            let listing = scan(draft.tree_fd(), host, &View::new(Vec::new()), &|_| false, &cancelled);
+            let listing = listing.map_err(|error| match error {
+                LayerError::Cancelled => ExecuteError::Cancelled(crate::schedule::Cancelled),
+                other => other.into(),
+            })?;
+            let content = self.store.keep(draft, &listing)?;
+            let memo = [content.as_bytes().as_slice(), &time.to_le_bytes()].concat();
+            self.store.put_memo(CHECKOUT, &key, &memo)?;
+            Ok(checkout.with(content, time))
+        })
+    }
+
+    fn checked_out(&self, checkout: &Checkout, key: &[u8; 32]) -> Result<Option<CheckedOut>, ExecuteError> {
+        let Some(memo) = self.store.memo(CHECKOUT, key)? else {
+            return Ok(None);
+        };
+        let Some((content, time)) = memo.split_first_chunk::<32>() else {
+            return Ok(None);
+        };
+        let (content, time) = (ContentId::from_bytes(*content), time.try_into().map(i64::from_le_bytes));
+        match time {
+            Ok(time) if self.store.has_delta(&content)? => Ok(Some(checkout.with(content, time))),
+            _ => Ok(None),
+        }
+    }
+
+    /// Work with git in a draft of its own.
+    fn session<T>(
+        &self,
+        source: &GitSource,
+        work: impl FnOnce(&Session<'_>, Draft) -> Result<T, ExecuteError>,
+    ) -> Result<T, ExecuteError> {
+        self.cancel.check()?;
+        let draft = self.store.draft()?;
+        let scratch = draft.work()?.to_path_buf();
+        let authorization = self.git_authorization(source)?;
+        // Served for as long as git runs.
+        let agent = match self.agents.get(Agents::DEFAULT).filter(|_| source.is_over_ssh()) {
+            Some(agent) => Some(agent.serve_on_machine(&scratch).map_err(|source| ExecuteError::Agent {
+                id: Agents::DEFAULT.to_owned(),
+                source,
+            })?),
+            None => None,
+        };
+        let credentials = Credentials {
+            authorization: authorization.as_deref(),
+            ssh_agent: agent.as_ref().map(Serving::path),
+        };
+        work(&self.git.session(source, credentials, &scratch), draft)
+    }
+
+    /// The build's secret for a repository over http, if it has one: under the names that BuildKit knows.
+    fn git_authorization(&self, source: &GitSource) -> Result<Option<String>, ExecuteError> {
+        if !source.remote.starts_with("http") {
+            return Ok(None);
+        }
+        let host = source.host();
+        for (id, is_token) in [
+            (format!("GIT_AUTH_HEADER.{host}"), false),
+            (format!("GIT_AUTH_TOKEN.{host}"), true),
+            ("GIT_AUTH_HEADER".to_owned(), false),
+            ("GIT_AUTH_TOKEN".to_owned(), true),
+        ] {
+            let Some(secret) = self.secrets.get(&id) else { continue };
+            let value = std::str::from_utf8(secret.reveal()).unwrap_or_default().trim();
+            if value.is_empty() || value.chars().any(char::is_control) {
+                return Err(ExecuteError::BadSecret(id));
+            }
+            return Ok(Some(match is_token {
+                false => value.to_owned(),
+                true => {
+                    let login = format!("x-access-token:{value}");
+                    format!("basic {}", base64::engine::general_purpose::STANDARD.encode(login))
+                }
+            }));
+        }
+        Ok(None)
+    }
+}
