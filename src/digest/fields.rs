@@ -9,26 +9,48 @@ use std::io;
 /// Each field is written as its length (8 bytes, little endian) and its bytes, under a context string that names
 /// the purpose and the format version.
 #[derive(Debug, Clone)]
-pub struct Fields(blake3::Hasher);
+pub struct Fields {
+    hasher: blake3::Hasher,
+    /// Bytes that the hasher has not had: it takes many at once several times faster than many times a few.
+    pending: Vec<u8>,
+}
+
+/// As many pending bytes as are hashed side by side (16 chunks of blake3 with the widest registers), twice.
+const PENDING: usize = 32 << 10;
 
 impl Fields {
     /// Starts a value; `context` names the purpose and the version of the format, for example `varve 2026 step key v1`.
     pub fn new(context: &str) -> Self {
-        Self(blake3::Hasher::new_derive_key(context))
+        Self {
+            hasher: blake3::Hasher::new_derive_key(context),
+            pending: Vec::new(),
+        }
     }
 
     /// Adds a field of bytes.
     pub fn bytes(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {
         let bytes = bytes.as_ref();
         self.number(bytes.len() as u64);
-        self.0.update(bytes);
+        self.put(bytes);
         self
     }
 
     /// Adds a number; also the way to write a count before the members of a list.
     pub fn number(&mut self, number: u64) -> &mut Self {
-        self.0.update(&number.to_le_bytes());
+        self.put(&number.to_le_bytes());
         self
+    }
+
+    fn put(&mut self, bytes: &[u8]) {
+        if self.pending.len() + bytes.len() > PENDING {
+            self.hasher.update(&self.pending);
+            self.pending.clear();
+        }
+        if bytes.len() > PENDING {
+            self.hasher.update(bytes);
+        } else {
+            self.pending.extend_from_slice(bytes);
+        }
     }
 
     /// Adds a list: its length, then each member.
@@ -49,7 +71,8 @@ impl Fields {
     }
 
     fn finish(&self) -> [u8; 32] {
-        *self.0.finalize().as_bytes()
+        let mut hasher = self.hasher.clone();
+        *hasher.update(&self.pending).finalize().as_bytes()
     }
 
     /// The fields as the name of a delta.
