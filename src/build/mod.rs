@@ -5,6 +5,7 @@
 //! Invariant: this room prints nothing and reads no environment; all that a build depends on is in its request, the
 //! store, and the files that the request names.
 
+mod ahead;
 mod annotations;
 mod epoch;
 mod error;
@@ -25,11 +26,13 @@ pub use request::{
 
 use crate::diagnostic::Source;
 use crate::execute::{ExecuteError, Executor, Machine, Stacks};
+use crate::export::Ahead;
 use crate::http::Client;
 use crate::layer::Host;
 use crate::plan::{self, Outline, StageSummary};
 use crate::schedule::{self, Cancel, Event, Failure};
 use crate::store::Store;
+use ahead::Packing;
 use handout::HandOut;
 use load::Loader;
 use prepare::{Given, Planned, parsed};
@@ -85,7 +88,10 @@ pub fn build(
         counts.count(&event);
         progress(Progress::Step(event));
     };
-    let walked = schedule::run(graph, &executor, request.jobs, cancel, &listener);
+    let ahead = Ahead::new(store, ahead::wanted(&request, graph), cancel.flag());
+    let packing = Packing::new(&executor, &ahead);
+    let walked = schedule::run(graph, &packing, request.jobs, cancel, &listener);
+    ahead.finish();
     if counts.built.load(Ordering::Relaxed) > 0 {
         // What killed builds left; a store that can't be swept now can be swept later.
         let _ = store.sweep();

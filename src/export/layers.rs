@@ -9,7 +9,7 @@ use crate::oci::{Descriptor, LayoutBlob};
 use crate::store::{BlobWriter, Delta, LayerRecord, Store, StoreError};
 use std::io::{self, Read, Write};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The kind of memo that names a delta's tar with clamped times.
 const CLAMPED: &str = "layer with clamped times v1";
@@ -98,6 +98,8 @@ pub(super) struct Packer<'a> {
     pub(super) store: &'a Store,
     pub(super) epoch: Option<Epoch>,
     pub(super) cancelled: &'a (dyn Fn() -> bool + Sync),
+    /// Threads to compress on, where they are not those of all other work.
+    pub(super) pool: Option<Arc<rayon::ThreadPool>>,
 }
 
 impl Packer<'_> {
@@ -143,7 +145,7 @@ impl Packer<'_> {
         Ok((named, blobs))
     }
 
-    fn name_one(&self, source: &LayerSource) -> Result<Named, ExportError> {
+    pub(super) fn name_one(&self, source: &LayerSource) -> Result<Named, ExportError> {
         let content = match source {
             LayerSource::Delta(content) => *content,
             LayerSource::Blob {
@@ -385,7 +387,7 @@ impl Packer<'_> {
     }
 
     /// Packs and compresses a delta into the store, and remembers both names.
-    fn compress_delta(
+    pub(super) fn compress_delta(
         &self,
         content: &ContentId,
         clamp: Option<i64>,
@@ -409,7 +411,11 @@ impl Packer<'_> {
     }
 
     fn encoder(&self, compression: Compression) -> Result<LayerEncoder<BlobWriter>, ExportError> {
-        Ok(LayerEncoder::new(compression, self.store.hashed_blob_writer()?))
+        let encoder = LayerEncoder::new(compression, self.store.hashed_blob_writer()?);
+        Ok(match &self.pool {
+            Some(pool) => encoder.on(Arc::clone(pool)),
+            None => encoder,
+        })
     }
 
     /// Stores what was compressed, and remembers what it is.

@@ -1,12 +1,13 @@
 //! Assembles a finished stage into an image and hands it out.
 //!
 //! Enter by [`export`] with an [`Image`] and an [`Output`]; [`image_id`] only names the image, and [`tag`] puts it into the
-//! local store under names. Layers are packed once: what a delta is as a tar, and what that tar is compressed, stays in
+//! local store under names; [`Ahead`] packs large layers before that. Layers are packed once: what a delta is as a tar, and what that tar is compressed, stays in
 //! the store.
 //!
 //! Invariant: equal images and options give equal bytes, on any machine and with any number of threads. A destination
 //! is complete or untouched.
 
+mod ahead;
 mod archive;
 mod destination;
 mod error;
@@ -20,6 +21,7 @@ mod tree;
 #[cfg(test)]
 mod tests;
 
+pub use ahead::Ahead;
 pub use error::ExportError;
 pub use image::{HistoryLine, Image, LayerPlace, LayerSource};
 pub use layers::Epoch;

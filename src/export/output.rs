@@ -115,6 +115,7 @@ pub fn export(
         store,
         epoch: options.epoch,
         cancelled,
+        pool: None,
     };
     let exporter = Exporter {
         packer,
@@ -157,6 +158,7 @@ pub fn image_id(
         store,
         epoch,
         cancelled,
+        pool: None,
     };
     let document = document(image, &packer.name(image)?, epoch.as_ref());
     Ok(crate::digest::Sha256::of(&document.to_bytes()))

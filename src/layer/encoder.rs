@@ -25,7 +25,7 @@ pub struct Encoded {
 /// Compresses what is written to it in blocks of a fixed size, each on its own, so that the result depends neither
 /// on the number of threads nor on the sizes of the writes.
 ///
-/// Compression runs on rayon's threads and the first digest on a thread of its own. A few blocks are in flight at
+/// Compression runs on rayon's threads, or those of another pool, and the first digest on a thread of its own. A few blocks are in flight at
 /// once, about 20 MiB in all.
 #[derive(Debug)]
 pub struct LayerEncoder<W: Write> {
@@ -33,6 +33,7 @@ pub struct LayerEncoder<W: Write> {
     block_size: usize,
     block: Block,
     pool: Pool,
+    threads: Option<Arc<rayon::ThreadPool>>,
     plain: Plain,
     uncompressed_size: u64,
     in_flight: VecDeque<Receiver<io::Result<Vec<u8>>>>,
@@ -102,16 +103,24 @@ impl<W: Write> LayerEncoder<W> {
                 pool: Arc::clone(&pool),
             },
             pool,
+            threads: None,
             plain: Plain::Here(Sha256::new()),
             uncompressed_size: 0,
             in_flight: VecDeque::new(),
-            // One block for each thread, and one more that is being filled or written.
-            most_in_flight: (rayon::current_num_threads() + 1).min(((16 << 20) / block_size).max(2)),
+            most_in_flight: in_flight(rayon::current_num_threads(), block_size),
             blocks: 0,
             digest: Sha256::new(),
             size: 0,
             out,
         }
+    }
+
+    /// Compresses on the threads of `pool`, none of which may be the calling one.
+    #[must_use]
+    pub fn on(mut self, pool: Arc<rayon::ThreadPool>) -> Self {
+        self.most_in_flight = in_flight(pool.current_num_threads(), self.block_size);
+        self.threads = Some(pool);
+        self
     }
 
     /// Ends the stream and returns what it was written to, flushed, and the names of both sides.
@@ -173,10 +182,14 @@ impl<W: Write> LayerEncoder<W> {
         let (sender, receiver) = bounded(1);
         let compression = self.compression;
         let pool = Arc::clone(&self.pool);
-        rayon::spawn(move || {
+        let work = move || {
             let output = Block::new(&pool, 0);
             let _ = sender.send(compress(compression, &block.bytes, output));
-        });
+        };
+        match &self.threads {
+            Some(threads) => threads.spawn(work),
+            None => rayon::spawn(work),
+        }
         self.in_flight.push_back(receiver);
         Ok(())
     }
@@ -247,6 +260,11 @@ impl<W: Write> Write for LayerEncoder<W> {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// How many blocks are on their way at once: one for each thread, and one more that is being filled or written.
+fn in_flight(threads: usize, block_size: usize) -> usize {
+    (threads + 1).min(((16 << 20) / block_size).max(2))
 }
 
 fn compress(compression: Compression, bytes: &[u8], mut output: Block) -> io::Result<Vec<u8>> {

@@ -1,5 +1,6 @@
 //! Images handed out in every way, and judged by other programs.
 
+mod ahead;
 mod files;
 mod images;
 mod peers;
