@@ -1,6 +1,7 @@
 //! How long the small things take that every build does: `cargo bench --bench micro`.
 //!
-//! Each line is the median of many rounds; compare lines of one run only.
+//! Each line is the median of many rounds; compare lines of one run only. With `-- --short` there is one round of each,
+//! which only proves that all of them run.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -18,11 +19,13 @@ use varve::layer::{Entry, Kind, Listing, Time};
 const FILES: usize = 50_000;
 
 fn main() {
-    // What cargo gives to every benchmark, and the test runner asks for, is no business of this one.
+    // What else cargo gives to every benchmark is no business of this one.
+    let short = std::env::args().any(|argument| argument == "--short");
+    let clock = Clock { short };
     let texts = dockerfiles();
     let bytes: usize = texts.iter().map(String::len).sum();
     let name = format!("parse {} Dockerfiles, {bytes} bytes", texts.len());
-    measure(&name, || {
+    clock.measure(&name, || {
         texts
             .iter()
             .map(|text| varve::dockerfile::parse(text).diagnostics.len())
@@ -31,24 +34,24 @@ fn main() {
 
     let listing = Listing::from_entries(entries()).unwrap();
     let encoded = listing.encode();
-    measure(&format!("encode a listing of {FILES} files"), || listing.encode().len());
-    measure(&format!("decode it, {} bytes", encoded.len()), || {
+    clock.measure(&format!("encode a listing of {FILES} files"), || listing.encode().len());
+    clock.measure(&format!("decode it, {} bytes", encoded.len()), || {
         Listing::decode(&encoded).unwrap().entries().len()
     });
-    measure("its content id", || listing.content_id());
+    clock.measure("its content id", || listing.content_id());
 
     let paths: Vec<&[u8]> = listing.entries().iter().map(|entry| &*entry.path).collect();
     let (usual, _) = Ignore::parse(".git\nnode_modules\n*.log\ntarget/\n");
-    measure(&format!("{FILES} paths, 4 plain patterns"), || {
+    clock.measure(&format!("{FILES} paths, 4 plain patterns"), || {
         paths.iter().filter(|path| usual.excludes(path)).count()
     });
     let (hard, _) = Ignore::parse("**/*.tmp\n**/f1?.*\n!**/d00[1-5]/**\nsrc/**/gen-*/*.rs\n*\n!src\n!files\n");
-    measure(&format!("{FILES} paths, 7 hard patterns"), || {
+    clock.measure(&format!("{FILES} paths, 7 hard patterns"), || {
         paths.iter().filter(|path| hard.excludes(path)).count()
     });
 
     let block = vec![7_u8; 64 << 20];
-    measure("hash 64 MiB", || FileHasher::of(&block));
+    clock.measure("hash 64 MiB", || FileHasher::of(&block));
 }
 
 fn dockerfiles() -> Vec<String> {
@@ -91,19 +94,29 @@ fn entries() -> Vec<Entry> {
     all
 }
 
-/// Prints the median of as many rounds as fit into half a second, five at least.
-fn measure<T>(what: &str, mut work: impl FnMut() -> T) {
-    let mut rounds = Vec::new();
-    let start = Instant::now();
-    while rounds.len() < 5 || start.elapsed() < Duration::from_millis(500) {
-        let round = Instant::now();
-        black_box(work());
-        rounds.push(round.elapsed());
+struct Clock {
+    short: bool,
+}
+
+impl Clock {
+    /// Prints the median of as many rounds as fit into half a second, five at least; of one alone when it is short.
+    fn measure<T>(&self, what: &str, mut work: impl FnMut() -> T) {
+        let (least, time) = match self.short {
+            true => (1, Duration::ZERO),
+            false => (5, Duration::from_millis(500)),
+        };
+        let mut rounds = Vec::new();
+        let start = Instant::now();
+        while rounds.len() < least || start.elapsed() < time {
+            let round = Instant::now();
+            black_box(work());
+            rounds.push(round.elapsed());
+        }
+        rounds.sort();
+        println!(
+            "{what:45} {:>12.3?}  of {} rounds",
+            rounds[rounds.len() / 2],
+            rounds.len()
+        );
     }
-    rounds.sort();
-    println!(
-        "{what:45} {:>12.3?}  of {} rounds",
-        rounds[rounds.len() / 2],
-        rounds.len()
-    );
 }
