@@ -147,20 +147,41 @@ TEN = "FROM busybox\nWORKDIR /w\nCOPY a.txt .\n" + "".join(f"RUN echo {n} > f{n}
 STAGES = "".join(f"FROM busybox AS s{n}\nRUN sleep 1; echo {n} > /o{n}\n" for n in range(8)) + "FROM scratch\n" + "".join(
     f"COPY --from=s{n} /o{n} /\n" for n in range(8))
 COPY = "FROM busybox\nCOPY files /files\n"
+COPIES = "FROM busybox\n" + "".join(f"COPY f{n} /d/f{n}\n" for n in range(40))
+THOUSAND = "FROM busybox\n" + "".join(f"ENV V{n}={n}\n" if n % 10 else f"RUN echo {n} > /f\n" for n in range(1000))
+# What takes long to pack is followed by a step that leaves the processors alone.
+FOLLOWED = LARGE.replace("-lt 16", "-lt 8") + "RUN sleep 4\n"
+
+
+def stages(count):
+    """Stages that need nothing of each other, and one that copies from each."""
+    return "".join(f"FROM busybox AS s{n}\nRUN echo {n} > /o{n}\n" for n in range(count)) + "FROM scratch\n" + "".join(
+        f"COPY --from=s{n} /o{n} /\n" for n in range(count))
 
 
 def scenarios(work):
-    """Name: (what, what is done before each sample: `cold`, `warm` or `built` (the step's work done, the output's not), context, output, compression)"""
+    """Name: (what, what is done before each sample: `cold` for an empty store, `warm` for one that has all, `edited` for
+    one that has all but one changed file, context, output, compression)"""
     def ten(path):
         (path / "a.txt").write_text("a\n")
+
+    def forty(path):
+        for number in range(40):
+            (path / f"f{number}").write_text(f"{number}\n")
 
     return {
         "cached": ("ten steps, all cached", "warm", context(work, "ten", TEN, ten), None, "gzip"),
         "runs": ("40 × RUN true, cold", "cold", context(work, "runs", "FROM busybox\n" + "RUN true\n" * 40), None, "gzip"),
+        "copies": ("40 × COPY of a small file, cold", "cold", context(work, "copies", COPIES, forty), None, "gzip"),
+        "thousand": ("1,000 instructions, all cached", "warm", context(work, "thousand", THOUSAND), None, "gzip"),
+        "stages-50": ("50 stages, cold", "cold", context(work, "stages-50", stages(50)), None, "gzip"),
+        "stages-500": ("500 stages, cold", "cold", context(work, "stages-500", stages(500)), None, "gzip"),
         "stages": ("8 stages of RUN sleep 1, cold", "cold", context(work, "stages", STAGES), None, "gzip"),
         "large-gzip": ("1 GiB layer into an OCI tar, gzip", "cold", context(work, "large", LARGE), work / "out.tar", "gzip"),
         "large-zstd": ("1 GiB layer into an OCI tar, zstd", "cold", context(work, "large", LARGE), work / "out.tar", "zstd"),
+        "followed": ("512 MiB layer, then sleep 4, gzip", "cold", context(work, "followed", FOLLOWED), work / "out.tar", "gzip"),
         "files-cached": ("COPY of 50,000 files, cached", "warm", context(work, "files", COPY, many_files), None, "gzip"),
+        "files-edited": ("one of 50,000 files edited", "edited", context(work, "files", COPY, many_files), None, "gzip"),
         "files-cold": ("COPY of 50,000 files, cold", "cold", context(work, "files", COPY, many_files), None, "gzip"),
     }
 
@@ -192,13 +213,15 @@ def main():
                 continue
             samples = {tool.name: [] for tool in tools}
             for tool in tools:
-                if state == "warm":
+                if state != "cold":
                     tool.reset()
                     measure(tool.build(place, out, compression))
-            for _ in range(options.n):
+            for number in range(options.n):
                 for tool in tools:
                     if state == "cold":
                         tool.reset()
+                    elif state == "edited":
+                        (place / "files/d050/f250.txt").write_text(f"{number} {tool.name}\n")
                     os.sync()
                     seconds, peak = measure(tool.build(place, out, compression))
                     samples[tool.name].append({"seconds": round(seconds, 4), "peak_kb": peak})
