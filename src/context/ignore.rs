@@ -7,6 +7,7 @@ use crate::diagnostic::{Diagnostic, Span};
 #[derive(Debug, Default)]
 pub struct Ignore {
     patterns: Patterns,
+    text: Box<str>,
 }
 
 impl Ignore {
@@ -42,7 +43,10 @@ impl Ignore {
             }
         }
         match patterns.compile() {
-            Ok(patterns) => (Self { patterns }, diagnostics),
+            Ok(patterns) => {
+                let text = text.into();
+                (Self { patterns, text }, diagnostics)
+            }
             Err(error) => {
                 diagnostics.push(Diagnostic::error("bad-ignore-pattern", None, error.to_string()));
                 (Self::none(), diagnostics)
@@ -65,6 +69,11 @@ impl Ignore {
     /// Whether nothing is kept out.
     pub fn is_empty(&self) -> bool {
         self.patterns.is_empty()
+    }
+
+    /// What was parsed: equal texts keep the same things out.
+    pub(super) fn text(&self) -> &str {
+        &self.text
     }
 
     /// The state of the context's root, to go down from.

@@ -74,6 +74,11 @@ impl Index {
         })
     }
 
+    /// Tells this index from all that say anything else.
+    pub(super) fn checksum(&self) -> &[u8] {
+        &self.bytes[self.bytes.len() - CHECKSUM..]
+    }
+
     /// The records of a directory, in order of their names.
     pub(super) fn directory(&self, number: u32) -> Records<'_> {
         let records = || {

@@ -9,7 +9,7 @@ use super::select::Hints;
 use super::source::SourcePattern;
 use super::stat::open_below;
 use super::tree::{Counts, Directory, Ground, Spot};
-use crate::digest::FileDigest;
+use crate::digest::{Fields, FileDigest};
 use crate::layer::{Entry, Kind, Listing, Time, TreePath};
 use rayon::prelude::*;
 use rustix::fd::{AsFd, BorrowedFd};
@@ -34,6 +34,8 @@ pub struct LocalContext {
     root: Directory,
     index: Option<PathBuf>,
     stamp: Time,
+    /// The index was written again: the one that was loaded is no longer what is known.
+    saved: AtomicBool,
     whole: Mutex<Option<Arc<Listing>>>,
 }
 
@@ -88,6 +90,7 @@ impl LocalContext {
             ground,
             index: index.map(Path::to_owned),
             stamp,
+            saved: AtomicBool::new(false),
             whole: Mutex::default(),
         })
     }
@@ -169,10 +172,36 @@ impl LocalContext {
         Ok(listing)
     }
 
+    /// Names the state of the directory when all that the sources can reach is as the index says. It takes a look at
+    /// every name, but no listing.
+    ///
+    /// Wherever it has the same name, the same sources give the same listing.
+    pub fn state(&self, sources: &[SourcePattern]) -> Result<Option<FileDigest>, ContextError> {
+        let Some(index) = &self.ground.index else {
+            return Ok(None);
+        };
+        let mut reach = Reach::new(&self.ground, &self.root);
+        for source in sources {
+            reach.add(source)?;
+        }
+        let known = reach.collect()?.iter().all(|spot| spot.child.seen().is_some());
+        // What differs from the index is marked as changed, until it is saved.
+        if !known || self.ground.changed.load(Ordering::SeqCst) || self.saved.load(Ordering::SeqCst) {
+            return Ok(None);
+        }
+        let mut fields = Fields::new("varve 2026 context state v1");
+        let fields = fields.bytes(index.checksum()).bytes(self.ground.ignore.text());
+        Ok(Some(fields.file_digest()))
+    }
+
     /// Writes the index when it would say something new; tells whether it was written.
     pub fn save(&self) -> Result<bool, ContextError> {
         let Some(path) = &self.index else { return Ok(false) };
-        if !self.ground.changed.swap(false, Ordering::Relaxed) {
+        if self.ground.changed.load(Ordering::SeqCst) {
+            // Before the other mark is taken away, so that one of them is always seen.
+            self.saved.store(true, Ordering::SeqCst);
+        }
+        if !self.ground.changed.swap(false, Ordering::SeqCst) {
             return Ok(false);
         }
         let Some(bytes) = record::encode(&self.ground, &self.root, self.stamp) else {

@@ -5,6 +5,7 @@ use super::listed::ListedContext;
 use super::lookup::{FoundDockerfile, LIMIT, source_of};
 use super::select::Hints;
 use super::source::SourcePattern;
+use crate::digest::FileDigest;
 use crate::layer::{
     DETECT, DeltaWriter, Entry, Format, Host, Listing, OverlayXattrs, Ownership, Time, Unpack, decoder, detect, unpack,
 };
@@ -19,6 +20,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub trait Context: Hints + std::fmt::Debug + Send + Sync {
     /// Lists at least what the sources can reach, and what leads there.
     fn list(&self, sources: &[SourcePattern]) -> Result<Arc<Listing>, ContextError>;
+
+    /// Names the state of all that the sources can reach, where that takes less than listing it: equal states have
+    /// equal listings.
+    fn state(&self, _: &[SourcePattern]) -> Result<Option<FileDigest>, ContextError> {
+        Ok(None)
+    }
 
     /// Opens the content of a file of the listing.
     fn open_file(&self, path: &[u8]) -> io::Result<File>;
@@ -47,6 +54,10 @@ impl Context for super::LocalContext {
 
     fn list(&self, sources: &[SourcePattern]) -> Result<Arc<Listing>, ContextError> {
         Self::list(self, sources)
+    }
+
+    fn state(&self, sources: &[SourcePattern]) -> Result<Option<FileDigest>, ContextError> {
+        Self::state(self, sources)
     }
 
     fn open_file(&self, path: &[u8]) -> io::Result<File> {

@@ -318,7 +318,10 @@ impl Ground {
             let mut kind = listed;
             if kind == FileType::Unknown && !patterns.is_empty() {
                 match stat_name() {
-                    Err(Errno::NOENT) => continue,
+                    Err(Errno::NOENT) => {
+                        self.changed.store(true, Ordering::Relaxed);
+                        continue;
+                    }
                     other => stat = Some(other?),
                 }
                 kind = stat.map_or(kind, |stat| stat.file_type());
@@ -343,14 +346,21 @@ impl Ground {
             }
             let stat = match stat.map_or_else(stat_name, Ok) {
                 // It went away since the directory was read.
-                Err(Errno::NOENT) => continue,
+                Err(Errno::NOENT) => {
+                    self.changed.store(true, Ordering::Relaxed);
+                    continue;
+                }
                 other => other?,
             };
             if stat.file_type() == FileType::Socket {
+                if record.is_some() {
+                    self.changed.store(true, Ordering::Relaxed);
+                }
                 continue;
             }
             // What was a file a moment ago and is a directory now was not asked about in the right way.
             if stat.file_type().is_dir() != kind.is_dir() && kind != FileType::Unknown {
+                self.changed.store(true, Ordering::Relaxed);
                 continue;
             }
             let known = OnceLock::new();

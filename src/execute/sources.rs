@@ -225,20 +225,26 @@ impl Executor<'_> {
             mode: copy.chmod.as_ref().is_some_and(octal),
             owner: copy.chown.is_some(),
         };
-        let memo = match copy.from {
-            From::Step(step) => inputs.of(step).map(|tree| {
-                let mut fields = Fields::new("varve 2026 selection memo v1");
-                fields
-                    .bytes(tree.id().as_bytes())
-                    .list(sources.iter().map(SourcePattern::text));
-                fields.list(copy.excludes.iter()).number(u64::from(copy.parents));
-                fields
-                    .number(u64::from(overrides.mode))
-                    .number(u64::from(overrides.owner));
-                *fields.file_digest().as_bytes()
-            }),
-            From::Context | From::Named(_) => None,
+        let from = match &copy.from {
+            From::Step(step) => inputs
+                .of(*step)
+                .map(|tree| ("varve 2026 selection memo v1", *tree.id().as_bytes())),
+            from => match self.contexts.get(from)? {
+                Some(context) => context
+                    .state(&sources)?
+                    .map(|state| ("varve 2026 context selection memo v1", *state.as_bytes())),
+                None => None,
+            },
         };
+        let memo = from.map(|(context, name)| {
+            let mut fields = Fields::new(context);
+            fields.bytes(name).list(sources.iter().map(SourcePattern::text));
+            fields.list(copy.excludes.iter()).number(u64::from(copy.parents));
+            fields
+                .number(u64::from(overrides.mode))
+                .number(u64::from(overrides.owner));
+            *fields.file_digest().as_bytes()
+        });
         if let Some(known) = memo.and_then(|key| self.remembered(&key).transpose()) {
             return Ok((Some(known?), None));
         }

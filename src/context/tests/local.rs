@@ -283,3 +283,55 @@ fn a_directory_that_cannot_be_opened_is_named() {
         "cannot open the context directory `no/such/directory`"
     );
 }
+
+#[test]
+fn a_state_is_named_only_while_the_index_tells_all_of_it() {
+    let dir = tree(&["a/x", "a/y", "b/z", "l -> a"]);
+    let store = tempfile::tempdir().unwrap();
+    let index = store.path().join("index");
+    let state = |context: &LocalContext, sources: &[&str]| context.state(&patterns(sources, false)).unwrap();
+    let mut seconds = LATER;
+    let mut fresh = |ignore: &str| {
+        seconds += 1;
+        open_at(dir.path(), &index, ignore, seconds)
+    };
+
+    let first = fresh("");
+    assert_eq!(state(&first, &["."]), None, "there is no index");
+    run(&first, &["."]);
+    assert_eq!(state(&first, &["."]), None, "none was loaded");
+    let same = state(&fresh(""), &["."]).unwrap();
+    assert_eq!(
+        state(&fresh(""), &["a"]),
+        Some(same),
+        "all of it is known, and so each part"
+    );
+    assert_ne!(state(&fresh("y"), &["."]), Some(same), "other files show");
+
+    put(dir.path(), "a/new");
+    let added = fresh("");
+    assert_eq!(state(&added, &["b"]), Some(same), "nothing was changed there");
+    assert_eq!(state(&added, &["."]), None);
+    run(&added, &["."]);
+    assert_eq!(
+        state(&added, &["."]),
+        None,
+        "the index on disk is not the one that was loaded"
+    );
+    let more = state(&fresh(""), &["."]);
+    assert!(more.is_some() && more != Some(same));
+
+    let change = |what: &dyn Fn()| {
+        what();
+        let context = open_at(dir.path(), &index, "", LATER + 1000);
+        assert_eq!(state(&context, &["."]), None);
+        run(&context, &["."]);
+    };
+    change(&|| fs::remove_file(dir.path().join("a/new")).unwrap());
+    change(&|| fs::write(dir.path().join("b/z"), "other").unwrap());
+    change(&|| fs::set_permissions(dir.path().join("a/x"), PermissionsExt::from_mode(0o755)).unwrap());
+    change(&|| fs::remove_file(dir.path().join("l")).unwrap());
+    change(&|| std::os::unix::fs::symlink("b", dir.path().join("l")).unwrap());
+    change(&|| fs::create_dir(dir.path().join("empty")).unwrap());
+    change(&|| fs::hard_link(dir.path().join("b/z"), dir.path().join("b/second")).unwrap());
+}
