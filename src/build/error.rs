@@ -5,9 +5,11 @@ use crate::context::ContextError;
 use crate::diagnostic::{Diagnostic, Source, causes, render};
 use crate::execute::ExecuteError;
 use crate::export::ExportError;
+use crate::lint::Finding;
 use crate::oci::OciError;
 use crate::plan::{Graph, StepId};
 use crate::store::StoreError;
+use std::collections::BTreeSet;
 
 /// Why a build failed.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +22,9 @@ pub enum BuildError {
         /// What is wrong, at least one.
         diagnostics: Vec<Diagnostic>,
     },
+    /// Checks found something, and the Dockerfile says that this is an error.
+    #[error("the checks of the Dockerfile found something: {0}")]
+    Checks(String),
     /// A step.
     #[error("`{title}` failed")]
     Step {
@@ -87,6 +92,13 @@ impl From<ExecuteError> for BuildError {
 }
 
 impl BuildError {
+    /// The checks that found something, each once.
+    pub(super) fn checks(findings: &[Finding]) -> Self {
+        let codes: BTreeSet<&str> = findings.iter().map(|finding| &*finding.code).collect();
+        let codes: Vec<String> = codes.into_iter().map(|code| format!("`{code}`")).collect();
+        Self::Checks(codes.join(", "))
+    }
+
     pub(super) fn step(graph: &Graph, step: StepId, error: ExecuteError, dockerfile: Source) -> Self {
         let step = &graph.steps[step];
         let title = step.title.lines().next().unwrap_or_default().to_owned();

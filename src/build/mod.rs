@@ -1,12 +1,14 @@
 //! Takes one build request through the rooms, from text to image.
 //!
-//! Enter by [`build`]: a store and a [`Request`] in, an [`Outcome`] out, [`Progress`] on the way.
+//! Enter by [`build`]: a store and a [`Request`] in, an [`Outcome`] out, [`Progress`] on the way. [`check`] only looks
+//! at the Dockerfile.
 //!
 //! Invariant: this room prints nothing and reads no environment; all that a build depends on is in its request, the
 //! store, and the files that the request names.
 
 mod ahead;
 mod annotations;
+mod check;
 mod epoch;
 mod error;
 mod handout;
@@ -17,6 +19,7 @@ mod read;
 mod request;
 mod resolver;
 
+pub use check::{Report, check};
 pub use error::BuildError;
 pub use outcome::{Outcome, Progress};
 pub use request::{
@@ -35,7 +38,7 @@ use crate::store::Store;
 use ahead::Packing;
 use handout::HandOut;
 use load::Loader;
-use prepare::{Given, Planned, parsed};
+use prepare::{Checks, Given, Planned, parsed};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
@@ -53,7 +56,7 @@ pub fn build(
 ) -> Result<Outcome, BuildError> {
     let started = Instant::now();
     let given = Given::take(&mut request);
-    let planned = Planned::new(store, host, &mut request, &given, cancel, progress)?;
+    let planned = Planned::new(store, host, &mut request, &given, Checks::Told, cancel, progress)?;
     let Planned {
         contexts,
         source,
@@ -139,7 +142,7 @@ pub fn outline(
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<(Outline, Source), BuildError> {
     let given = Given::take(&mut request);
-    let planned = Planned::new(store, host, &mut request, &given, cancel, progress)?;
+    let planned = Planned::new(store, host, &mut request, &given, Checks::Left, cancel, progress)?;
     Ok((planned.graph.outline.clone(), planned.source))
 }
 
@@ -165,8 +168,8 @@ pub fn stages(
         cancel,
         progress,
     };
-    let (read, dockerfile) = parsed(&loader, &mut request)?;
-    Ok((plan::stages(&dockerfile), read.source))
+    let (read, parsed) = parsed(&loader, &mut request)?;
+    Ok((plan::stages(&parsed.dockerfile), read.source))
 }
 
 #[derive(Default)]

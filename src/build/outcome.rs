@@ -1,6 +1,7 @@
 //! What a build tells on the way, and at the end.
 
 use crate::export::Exported;
+use crate::lint::Finding;
 use crate::plan::Graph;
 use crate::schedule::Event;
 use serde_json::{Map, Value, json};
@@ -12,6 +13,8 @@ use std::time::Duration;
 pub enum Progress {
     /// Something odd that does not stop the build, ready to be shown.
     Warning(String),
+    /// What BuildKit's checks found in the Dockerfile; to be shown at the end, whether the build succeeds or not.
+    Checked(Vec<Finding>),
     /// A context or Dockerfile is fetched: what.
     Loading(String),
     /// The steps are known; their events follow.

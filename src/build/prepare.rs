@@ -2,10 +2,10 @@
 
 use super::load::{self, Loader};
 use super::resolver::{self, Resolver, Unresolved};
-use super::{BuildError, Progress, Request, annotations, epoch, read};
+use super::{BuildError, Progress, Request, annotations, check, epoch, read};
 use crate::agent::Agents;
 use crate::diagnostic::{Diagnostic, Severity, Source, render};
-use crate::dockerfile;
+use crate::dockerfile::{self, Dockerfile, Parsed};
 use crate::execute::{Bases, Contexts, Remotes, Secret};
 use crate::http::Client;
 use crate::layer::Host;
@@ -63,12 +63,20 @@ pub(super) struct Planned<'a> {
     _unpacked: Vec<Draft>,
 }
 
+/// Whether BuildKit's checks are looked at on the way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Checks {
+    Told,
+    Left,
+}
+
 impl<'a> Planned<'a> {
     pub(super) fn new(
         store: &'a Store,
         host: &Host,
         request: &mut Request,
         given: &'a Given,
+        checks: Checks,
         cancel: &'a Cancel,
         progress: &(dyn Fn(Progress) + Sync),
     ) -> Result<Self, BuildError> {
@@ -85,7 +93,7 @@ impl<'a> Planned<'a> {
             cancel,
             progress,
         };
-        let (mut read, dockerfile) = parsed(&loader, request)?;
+        let (mut read, parsed) = parsed(&loader, request)?;
         // What can't be written is said before anything is built.
         for output in &request.outputs {
             annotations::of_image(&output.annotations, &platform)?;
@@ -100,10 +108,23 @@ impl<'a> Planned<'a> {
             loader: &loader,
             request,
             platform: &platform,
-            dockerfile: &dockerfile,
+            dockerfile: &parsed.dockerfile,
             source: &read.source,
         };
-        let (graph, bases, warnings) = lowering.lower()?;
+        let lowered = lowering.lower();
+        let mut failed = None;
+        if checks == Checks::Told {
+            let known = lowered.as_ref().ok().map(|(_, bases, _)| bases);
+            let checked = check::in_passing(&read.source, &parsed, request, &platform, lowering.contexts, known)?;
+            failed = checked.fails.then(|| BuildError::checks(&checked.findings));
+            if !checked.findings.is_empty() {
+                progress(Progress::Checked(checked.findings));
+            }
+        }
+        let (graph, bases, warnings) = lowered?;
+        if let Some(failed) = failed {
+            return Err(failed);
+        }
         for name in load::used(&graph) {
             lowering.open(name)?;
         }
@@ -123,21 +144,19 @@ impl<'a> Planned<'a> {
 }
 
 /// Reads the Dockerfile and refuses one with errors.
-pub(super) fn parsed(
-    loader: &Loader<'_>,
-    request: &mut Request,
-) -> Result<(read::Read, dockerfile::Dockerfile), BuildError> {
+pub(super) fn parsed(loader: &Loader<'_>, request: &mut Request) -> Result<(read::Read, Parsed), BuildError> {
     let progress = loader.progress;
     let read = read::read(request, loader)?;
     warn(progress, &read.warnings, &read.source);
     let parsed = dockerfile::parse(read.source.text());
     let (errors, warnings): (Vec<_>, Vec<_>) = parsed
         .diagnostics
-        .into_iter()
+        .iter()
+        .cloned()
         .partition(|diagnostic| diagnostic.severity == Severity::Error);
     warn(progress, &warnings, &read.source);
     if errors.is_empty() {
-        return Ok((read, parsed.dockerfile));
+        return Ok((read, parsed));
     }
     Err(BuildError::Dockerfile {
         text: Box::new(read.source),
@@ -146,9 +165,14 @@ pub(super) fn parsed(
 }
 
 fn warn(progress: &(dyn Fn(Progress) + Sync), warnings: &[Diagnostic], source: &Source) {
-    for warning in warnings {
+    for warning in warnings.iter().filter(|warning| !is_checked(warning)) {
         progress(Progress::Warning(render(warning, source, false)));
     }
+}
+
+/// Whether the checks say the same.
+fn is_checked(warning: &Diagnostic) -> bool {
+    matches!(warning.code, "no-empty-continuation" | "base-platform")
 }
 
 /// What lowering needs.
@@ -160,7 +184,7 @@ struct Lowering<'a> {
     loader: &'a Loader<'a>,
     request: &'a Request,
     platform: &'a Platform,
-    dockerfile: &'a dockerfile::Dockerfile,
+    dockerfile: &'a Dockerfile,
     source: &'a Source,
 }
 
@@ -168,27 +192,8 @@ impl Lowering<'_> {
     /// Lowers until nothing is missing: triggers of a base may name further bases.
     fn lower(&mut self) -> Result<(Graph, Bases, Vec<Diagnostic>), BuildError> {
         let request = self.request;
-        let named_contexts: BTreeMap<String, plan::NamedContext> = request
-            .named_contexts
-            .iter()
-            .map(|(name, context)| (name.clone(), resolver::planned(context)))
-            .collect();
-        let mut lowering = plan::Request::new(self.dockerfile, this_platform(), &named_contexts);
-        lowering.build_args = &request.build_args;
-        lowering.target = request.target.as_deref();
-        lowering.labels = &request.labels;
-        lowering.target_platform = self.platform.clone();
-        lowering.no_cache = match (request.no_cache, request.no_cache_stages.is_empty()) {
-            (true, _) => NoCache::All,
-            (false, false) => NoCache::Stages(request.no_cache_stages.clone()),
-            (false, true) => NoCache::None,
-        };
-        lowering.network = request.network;
-        lowering.extra_hosts = &request.extra_hosts;
-        lowering.shm_size = request.shm_size;
-        lowering.ulimits = &request.ulimits;
-        lowering.cgroup_parent = request.cgroup_parent.as_deref();
-
+        let named_contexts = planned_contexts(request);
+        let lowering = questions(request, self.platform, self.dockerfile, &named_contexts);
         let mut bases = Bases::default();
         let mut epoch = None;
         loop {
@@ -258,8 +263,41 @@ impl Lowering<'_> {
     }
 }
 
+/// The named contexts as the plan sees them.
+pub(super) fn planned_contexts(request: &Request) -> BTreeMap<String, plan::NamedContext> {
+    let contexts = request.named_contexts.iter();
+    contexts
+        .map(|(name, context)| (name.clone(), resolver::planned(context)))
+        .collect()
+}
+
+/// What the plan is asked.
+pub(super) fn questions<'a>(
+    request: &'a Request,
+    platform: &Platform,
+    dockerfile: &'a Dockerfile,
+    named_contexts: &'a BTreeMap<String, plan::NamedContext>,
+) -> plan::Request<'a> {
+    let mut lowering = plan::Request::new(dockerfile, this_platform(), named_contexts);
+    lowering.build_args = &request.build_args;
+    lowering.target = request.target.as_deref();
+    lowering.labels = &request.labels;
+    lowering.target_platform = platform.clone();
+    lowering.no_cache = match (request.no_cache, request.no_cache_stages.is_empty()) {
+        (true, _) => NoCache::All,
+        (false, false) => NoCache::Stages(request.no_cache_stages.clone()),
+        (false, true) => NoCache::None,
+    };
+    lowering.network = request.network;
+    lowering.extra_hosts = &request.extra_hosts;
+    lowering.shm_size = request.shm_size;
+    lowering.ulimits = &request.ulimits;
+    lowering.cgroup_parent = request.cgroup_parent.as_deref();
+    lowering
+}
+
 /// What is built for.
-fn target_platform(request: &Request) -> Result<Platform, BuildError> {
+pub(super) fn target_platform(request: &Request) -> Result<Platform, BuildError> {
     let platform = this_platform();
     match &request.platform {
         None => Ok(platform),

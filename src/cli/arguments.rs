@@ -2,6 +2,7 @@
 //!
 //! Flags of `build` are named as `docker build` names them.
 
+use super::lint::LintArguments;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -21,6 +22,10 @@ pub(super) enum Command {
     Run(Box<RunArguments>),
     /// List the images of the store
     Images(ImagesArguments),
+    /// Find what is unwise in Dockerfiles
+    Lint(Box<LintArguments>),
+    /// Lay Dockerfiles out evenly
+    Fmt(FmtArguments),
     /// Look at Dockerfiles without building them
     #[command(subcommand)]
     Dockerfile(DockerfileCommand),
@@ -151,6 +156,10 @@ pub(super) struct BuildArguments {
     /// index or index-descriptor; repeatable
     #[arg(long = "annotation", value_name = "SPEC")]
     pub(super) annotations: Vec<String>,
+
+    /// Look at the Dockerfile instead of building it; the same as --call=check
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false)]
+    pub(super) check: bool,
 
     /// How to show progress [default: $BUILDKIT_PROGRESS, or auto]
     #[arg(long, value_enum)]
@@ -311,6 +320,21 @@ pub(super) struct ImagesArguments {
     /// Print as JSON, one image a line
     #[arg(long, value_name = "FORMAT", value_parser = ["json", "table"], default_value = "table")]
     pub(super) format: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct FmtArguments {
+    /// Files, directories (for all Dockerfiles in them that git does not ignore), patterns, or `-` for standard input
+    #[arg(value_name = "PATH", default_value = ".")]
+    pub(super) paths: Vec<PathBuf>,
+
+    /// Change nothing; name the files that would change, and end with 1 if there are any
+    #[arg(long)]
+    pub(super) check: bool,
+
+    /// Change nothing; show what would change, and end with 1 if there is anything
+    #[arg(long)]
+    pub(super) diff: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -3,6 +3,7 @@
 use super::annotations::annotation;
 use super::arguments::{BuildArguments, NetworkArgument, Progress as Style, PullArgument};
 use super::call::{self, Call};
+use super::check;
 use super::failure::{Exit, Failure, Usage};
 use super::machine::{self, Machine};
 use super::network;
@@ -19,32 +20,44 @@ use crate::schedule::Cancel;
 use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Read as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 pub(super) fn run(arguments: BuildArguments, cancel: &Arc<Cancel>) -> Result<Exit, Failure> {
-    let (call, format) = call::read(&arguments.call)?;
-    match call {
-        Call::Describe => return super::print(&call::describe(format)).map(|()| Exit::Done),
-        Call::Check => return Err(call::unanswered()),
-        Call::Build | Call::Outline | Call::Targets => (),
+    let asked = call::read(&arguments)?;
+    if asked.call == Call::Describe {
+        return super::print(&call::describe(asked.format)).map(|()| Exit::Done);
     }
     let request = request(&arguments)?;
     let machine = Machine::enter(arguments.store.root.as_deref())?;
-    let screen = progress::screen(style(arguments.progress), arguments.quiet);
+    if asked.call == Call::Check {
+        let _signals = machine::cancel_on_signals(cancel);
+        return check::run(&machine.store()?, &machine.host(), request, &asked, cancel);
+    }
+    let style = style(arguments.progress);
+    let screen = progress::screen(style, arguments.quiet);
+    let found = Mutex::new(Vec::new());
     if let Some(note) = machine.note() {
         screen.show(Progress::Warning(format!("note: {note}")));
     }
     let _signals = machine::cancel_on_signals(cancel);
-    let show = |progress| screen.show(progress);
+    let show = |progress| match progress {
+        Progress::Checked(findings) if style != Style::RawJson => {
+            *found.lock().unwrap_or_else(PoisonError::into_inner) = findings;
+        }
+        other => screen.show(other),
+    };
     let store = machine.store()?;
-    let answer = match call {
+    let answer = match asked.call {
         Call::Outline => build::outline(&store, &machine.host(), request, cancel, &show)
-            .map(|(outline, source)| call::outline(&outline, &source, format)),
+            .map(|(outline, source)| call::outline(&outline, &source, asked.format)),
         Call::Targets => build::stages(&store, &machine.host(), request, cancel, &show)
-            .map(|(stages, source)| call::targets(&stages, &source, format)),
+            .map(|(stages, source)| call::targets(&stages, &source, asked.format)),
         Call::Build | Call::Check | Call::Describe => {
             let result = build::build(&store, &machine.host(), request, cancel, &show);
             screen.close();
+            if !arguments.quiet && style != Style::Quiet {
+                check::summary(&found.into_inner().unwrap_or_else(PoisonError::into_inner));
+            }
             report(&arguments, &result?)?;
             return Ok(Exit::Done);
         }

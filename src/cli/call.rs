@@ -1,6 +1,7 @@
 //! `varve build --call`: questions about a build that is not done, answered as BuildKit's frontend answers them.
 
-use super::failure::{Failure, Usage};
+use super::arguments::BuildArguments;
+use super::failure::Usage;
 use super::output::fields;
 use crate::diagnostic::Source;
 use crate::plan::{Outline, OutlineMount, StageSummary};
@@ -38,14 +39,40 @@ const CALLS: [(&str, Call); 5] = [
     ("subrequests.describe", Call::Describe),
 ];
 
-/// `NAME[,format=text|json][,ignorestatus=BOOL]`, the name possibly with `frontend.` in front.
-pub(super) fn read(given: &str) -> Result<(Call, Format), Usage> {
+/// A question, and how its answer is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Asked {
+    pub(super) call: Call,
+    pub(super) format: Format,
+    /// Whether what a check finds leaves the exit code alone.
+    pub(super) ignore_status: bool,
+}
+
+/// `--call` and `--check`: `NAME[,format=text|json][,ignorestatus=BOOL]`, the name possibly with `frontend.` in front.
+pub(super) fn read(arguments: &BuildArguments) -> Result<Asked, Usage> {
+    let mut asked = read_call(&arguments.call)?;
+    if arguments.check {
+        if !matches!(asked.call, Call::Build | Call::Check) {
+            return Err(Usage::new(format!(
+                "`--check` and `--call {}` ask for two things",
+                arguments.call
+            )));
+        }
+        asked.call = Call::Check;
+    }
+    Ok(asked)
+}
+
+fn read_call(given: &str) -> Result<Asked, Usage> {
     let bad = |why: String| Usage::new(format!("`--call {given}`: {why}"));
-    let (mut call, mut format) = (Call::Build, Format::Text);
+    let (mut call, mut format, mut ignore_status) = (Call::Build, Format::Text, false);
     for (number, (key, value)) in fields(given)?.into_iter().enumerate() {
         match (key.as_str(), value.as_deref()) {
             (name, None) if number == 0 => {
-                let short = name.strip_prefix("frontend.").unwrap_or(name);
+                let short = match name.strip_prefix("frontend.").unwrap_or(name) {
+                    "lint" => "check",
+                    short => short,
+                };
                 let found = CALLS.iter().find(|(known, _)| *known == short);
                 let names = CALLS.map(|(name, _)| name);
                 call = match found {
@@ -61,11 +88,16 @@ pub(super) fn read(given: &str) -> Result<(Call, Format), Usage> {
             ("format", Some("text")) => format = Format::Text,
             ("format", Some(other)) => return Err(bad(format!("`{other}` is no format: text or json"))),
             // Only checks have a status.
-            ("ignorestatus", None | Some("true" | "false" | "1" | "0")) => (),
+            ("ignorestatus", None | Some("true" | "1")) => ignore_status = true,
+            ("ignorestatus", Some("false" | "0")) => ignore_status = false,
             _ => return Err(bad(format!("`{key}` is not known"))),
         }
     }
-    Ok((call, format))
+    Ok(Asked {
+        call,
+        format,
+        ignore_status,
+    })
 }
 
 /// The answer to `outline`.
@@ -184,11 +216,6 @@ pub(super) fn describe(format: Format) -> String {
     let short = |name: &'static str| name.strip_prefix("frontend.").unwrap_or(name);
     rows.extend(all.iter().map(|it| [short(it.name), it.version, it.description]));
     table(&rows, 1)
-}
-
-/// What to say of a question that nobody answers.
-pub(super) fn unanswered() -> Failure {
-    Usage::new("`--call check` is not supported yet; `varve dockerfile check` looks at the text").into()
 }
 
 fn json<T: Serialize>(document: &T) -> String {
@@ -348,7 +375,11 @@ mod tests {
             ),
             ("check,ignorestatus=true", (Call::Check, Format::Text)),
         ] {
-            assert_eq!(read(given).unwrap(), want, "{given}");
+            assert_eq!(
+                read_call(given).map(|asked| (asked.call, asked.format)).unwrap(),
+                want,
+                "{given}"
+            );
         }
         for bad in [
             "outlin",
@@ -358,10 +389,10 @@ mod tests {
             "outline,x=1",
             "format=json,outline",
         ] {
-            assert!(read(bad).is_err(), "{bad}");
+            assert!(read_call(bad).is_err(), "{bad}");
         }
         assert!(
-            read("outlin")
+            read_call("outlin")
                 .unwrap_err()
                 .to_string()
                 .contains("did you mean `outline`?")

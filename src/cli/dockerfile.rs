@@ -1,13 +1,13 @@
 //! `varve dockerfile`: looking at Dockerfiles without building them.
 
 use super::arguments::DockerfileCommand;
-use super::failure::{Exit, Failure, Usage};
+use super::failure::{Exit, Failure};
+use super::files::dockerfiles;
 use super::{note, print};
 use crate::diagnostic::{Severity, Source, render};
 use crate::dockerfile::{Parsed, ast_json, parse};
-use ignore::WalkBuilder;
 use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 pub(super) fn run(command: &DockerfileCommand) -> Result<Exit, Failure> {
     match command {
@@ -66,34 +66,4 @@ fn verdict<'a>(parsed: impl IntoIterator<Item = &'a Parsed>) -> Exit {
     } else {
         Exit::Done
     }
-}
-
-/// A file stands for itself, a directory for the Dockerfiles in it that git does not ignore.
-fn dockerfiles(path: &Path) -> Result<Vec<PathBuf>, Failure> {
-    if !path.is_dir() {
-        return Ok(vec![path.to_path_buf()]);
-    }
-    let mut found = Vec::new();
-    // Hidden directories such as `.devcontainer` do hold Dockerfiles.
-    for entry in WalkBuilder::new(path)
-        .hidden(false)
-        .require_git(false)
-        .sort_by_file_name(Ord::cmp)
-        .build()
-    {
-        let entry =
-            entry.map_err(|error| Failure::machine(format!("cannot look through `{}`: {error}", path.display())))?;
-        let name = entry.file_name().to_string_lossy().to_lowercase();
-        let is_dockerfile = name == "dockerfile"
-            || name == "containerfile"
-            || name.starts_with("dockerfile.") && !name.ends_with(".dockerignore")
-            || name.ends_with(".dockerfile");
-        if is_dockerfile && entry.file_type().is_some_and(|kind| kind.is_file()) {
-            found.push(entry.into_path());
-        }
-    }
-    if found.is_empty() {
-        return Err(Usage::new(format!("no Dockerfile in `{}`", path.display())).into());
-    }
-    Ok(found)
 }

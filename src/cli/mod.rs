@@ -6,14 +6,19 @@ mod annotations;
 mod arguments;
 mod build;
 mod call;
+mod check;
 mod dockerfile;
 mod failure;
+mod files;
+mod fmt;
 mod images;
+mod lint;
 mod machine;
 mod network;
 mod output;
 mod outputs;
 mod progress;
+mod rewrite;
 mod run;
 mod steps;
 
@@ -28,15 +33,14 @@ use std::sync::Arc;
 
 /// Does what the command line says and returns the exit code.
 ///
-/// Called through a link named `build`, the program acts as `varve build`.
+/// Called through a link named `build`, the program acts as `varve build`, and named `hadolint`, as hadolint does.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let mut arguments: Vec<OsString> = arguments.into_iter().collect();
-    let called_build = arguments
-        .first()
-        .and_then(|name| Path::new(name).file_name())
-        .is_some_and(|name| name == "build");
-    if called_build {
+    let called = arguments.first().and_then(|name| Path::new(name).file_name());
+    if called.is_some_and(|name| name == "build") {
         arguments.insert(1, "build".into());
+    } else if called.is_some_and(|name| name == "hadolint") {
+        return lint::as_hadolint(&arguments);
     }
     let parsed = match Arguments::try_parse_from(&arguments) {
         Ok(parsed) => parsed,
@@ -52,9 +56,16 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Build(arguments) => build::run(*arguments, &cancel),
         Command::Run(arguments) => run::run(*arguments),
         Command::Images(arguments) => images::run(&arguments),
+        Command::Lint(arguments) => lint::run(*arguments),
+        Command::Fmt(arguments) => fmt::run(&arguments),
         Command::Dockerfile(command) => dockerfile::run(&command),
         Command::Version => print(&format!("varve {}", env!("CARGO_PKG_VERSION"))).map(|()| Exit::Done),
     };
+    end(result)
+}
+
+/// The exit code, after what there is to say.
+fn end(result: Result<Exit, Failure>) -> u8 {
     match result {
         Ok(exit) => exit.code(),
         Err(Failure { text, exit }) => {
@@ -69,6 +80,13 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
 /// A line on standard output. A reader that went away ends the program silently.
 fn print(line: &str) -> Result<(), Failure> {
     writeln!(std::io::stdout(), "{line}").map_err(|_| Failure::silent(Exit::Failed))
+}
+
+/// Text on standard output as it is.
+fn print_text(text: &str) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
 }
 
 /// Whether errors are shown in colour: on a terminal, unless `NO_COLOR` is set to anything.

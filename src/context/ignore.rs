@@ -1,6 +1,6 @@
 //! `.dockerignore`.
 
-use super::patterns::{Covered, Patterns};
+use super::patterns::{Covered, Patterns, clean};
 use crate::diagnostic::{Diagnostic, Span};
 
 /// What `.dockerignore` keeps out of the context.
@@ -64,6 +64,20 @@ impl Ignore {
     /// Whether anything below a directory may be in the context. Errs on the side of yes.
     pub fn may_include_below(&self, directory: &[u8]) -> bool {
         !self.excludes(directory) || self.patterns.may_except_below(directory)
+    }
+
+    /// Whether any line takes something back, with `!`.
+    pub fn has_exceptions(&self) -> bool {
+        self.patterns.has_exceptions()
+    }
+
+    /// Whether what a COPY names as its source is kept out. The context itself is when all in it is.
+    pub fn excludes_source(&self, source: &str) -> bool {
+        let clean = clean(source);
+        match clean.trim_start_matches('/') {
+            "" | "." => self.patterns.covers_all(),
+            path => self.excludes(path.as_bytes()),
+        }
     }
 
     /// Whether nothing is kept out.

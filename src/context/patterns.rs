@@ -182,6 +182,18 @@ impl Patterns {
         self.rules.is_empty()
     }
 
+    /// Whether any pattern takes something back.
+    pub(super) fn has_exceptions(&self) -> bool {
+        self.exceptions
+    }
+
+    /// Whether a pattern covers everything that stands in the root: `*`, `**` or `**/*`.
+    pub(super) fn covers_all(&self) -> bool {
+        let stars = |token: &Token| matches!(token, Token::Star | Token::Stars { .. });
+        let mut rules = self.rules.iter().filter(|rule| !rule.exception);
+        rules.any(|rule| !rule.tokens.is_empty() && rule.tokens.iter().all(stars))
+    }
+
     /// Whether a pattern reaches over any number of directories.
     pub(super) fn has_deep_wildcards(&self) -> bool {
         let deep = |token: &Token| matches!(token, Token::Stars { .. });

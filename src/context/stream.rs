@@ -1,6 +1,7 @@
 //! A build context that comes in a stream: as a tar, or as nothing but a Dockerfile.
 
 use super::error::ContextError;
+use super::ignore::Ignore;
 use super::listed::ListedContext;
 use super::lookup::{FoundDockerfile, LIMIT, source_of};
 use super::select::Hints;
@@ -36,6 +37,11 @@ pub trait Context: Hints + std::fmt::Debug + Send + Sync {
         None
     }
 
+    /// What keeps files out of it, when there is such a thing.
+    fn ignore(&self) -> Option<&Ignore> {
+        None
+    }
+
     /// Whether somebody may write to the files while they are read.
     fn may_change(&self) -> bool {
         true
@@ -48,6 +54,10 @@ pub trait Context: Hints + std::fmt::Debug + Send + Sync {
 }
 
 impl Context for super::LocalContext {
+    fn ignore(&self) -> Option<&Ignore> {
+        Some(Self::ignore(self))
+    }
+
     fn save(&self) -> Result<bool, ContextError> {
         Self::save(self)
     }

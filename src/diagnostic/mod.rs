@@ -8,7 +8,7 @@
 mod render;
 mod source;
 
-pub use render::render;
+pub use render::{render, render_as, visible};
 pub use source::{Position, Source, Span};
 
 /// How bad it is.

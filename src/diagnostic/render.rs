@@ -3,12 +3,15 @@
 use std::ops::Range;
 
 use annotate_snippets::renderer::DecorStyle;
-use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet, Title};
 
 use super::{Diagnostic, Severity, Source, Span};
 
 /// Columns that a line may take; longer ones are shown in part.
 const WIDTH: usize = 140;
+
+/// Columns of a line of the file that is still drawn.
+const LONGEST: usize = 8 << 10;
 
 /// Draws `diagnostic` for a person: message, place, lines with marks, help. Ends in a line feed.
 ///
@@ -19,17 +22,49 @@ pub fn render(diagnostic: &Diagnostic, source: &Source, color: bool) -> String {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
+    draw(
+        level.primary_title(visible(&diagnostic.message)),
+        diagnostic,
+        source,
+        color,
+    )
+}
+
+/// The same, with `code` behind the word in front of the message, which is `error`, `warning`, `info` or another.
+///
+/// The severity of `diagnostic` does not show.
+pub fn render_as(word: &str, code: &str, diagnostic: &Diagnostic, source: &Source, color: bool) -> String {
+    let level = match word {
+        "error" => Level::ERROR,
+        "warning" => Level::WARNING,
+        "info" => Level::INFO,
+        _ => Level::NOTE.with_name(word),
+    };
+    let title = level.primary_title(visible(&diagnostic.message)).id(code);
+    draw(title, diagnostic, source, color)
+}
+
+fn draw(title: Title<'_>, diagnostic: &Diagnostic, source: &Source, color: bool) -> String {
     let name = visible(source.name());
-    let group = Group::with_title(level.primary_title(visible(&diagnostic.message)));
+    let group = Group::with_title(title);
     let help = diagnostic.help.iter().map(|help| Level::HELP.message(visible(help)));
     let group = match diagnostic.span {
         Some(span) => {
-            let (excerpt, first_line, marked) = excerpt(source, span);
-            let snippet = Snippet::source(excerpt)
-                .path(name)
-                .line_start(first_line)
-                .annotation(AnnotationKind::Primary.span(marked));
-            group.element(snippet)
+            let place = source.position(span.start);
+            // Drawing takes time with the length of the line, and nobody reads such a line.
+            if source.line(place.line).len() > LONGEST {
+                let origin = Origin::path(name)
+                    .line(place.line as usize)
+                    .char_column(place.column as usize);
+                group.element(origin)
+            } else {
+                let (excerpt, first_line, marked) = excerpt(source, span);
+                let snippet = Snippet::source(excerpt)
+                    .path(name)
+                    .line_start(first_line)
+                    .annotation(AnnotationKind::Primary.span(marked));
+                group.element(snippet)
+            }
         }
         None => group.element(Origin::path(name)),
     };
@@ -64,7 +99,7 @@ fn excerpt(source: &Source, span: Span) -> (&str, usize, Range<usize>) {
 }
 
 /// `text` on one line, without characters that could move the cursor.
-fn visible(text: &str) -> String {
+pub fn visible(text: &str) -> String {
     text.chars()
         .map(|c| match c {
             '\n' => '␤',

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::heredoc::Opening;
+use super::tree::Instruction;
 use crate::diagnostic::{Diagnostic, Span};
 
 /// Bytes that one physical line may have, its line end aside.
@@ -71,6 +72,42 @@ impl Logical<'_> {
             Some(piece) => piece.file + (at - piece.logical),
             None => 0,
         }
+    }
+}
+
+/// The line of one instruction with continuations joined and comments taken out, and the way back to the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Joined {
+    /// What [`Instruction::text`] is.
+    pub text: String,
+    /// Where runs of `text` begin: offset in `text`, and offset in the file of the same byte. Never empty, by offset.
+    pub pieces: Vec<(u32, u32)>,
+}
+
+impl Joined {
+    /// Joins the line of `instruction` again, which was parsed from `file`. The one inside of ONBUILD will do as well.
+    pub fn new(file: &str, instruction: &Instruction, escape: char) -> Self {
+        let mut lines = Lines {
+            text: file,
+            at: (instruction.span.start as usize).min(file.len()),
+            number: 0,
+            problems: Vec::new(),
+        };
+        let (text, pieces) = match lines.logical(escape) {
+            Some(line) => (line.text, line.pieces),
+            None => (Cow::Borrowed(""), Vec::new()),
+        };
+        let text = text.trim_end().to_owned();
+        let mut pieces: Vec<(u32, u32)> = pieces
+            .into_iter()
+            .map(|piece| span(piece.logical, piece.file))
+            .map(|narrow| (narrow.start, narrow.end))
+            .filter(|(at, _)| *at == 0 || (*at as usize) < text.len())
+            .collect();
+        if pieces.is_empty() {
+            pieces.push((0, instruction.span.start));
+        }
+        Self { text, pieces }
     }
 }
 

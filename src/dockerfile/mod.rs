@@ -1,7 +1,8 @@
 //! Reads Dockerfile text into a tree with spans and never fails.
 //!
 //! Enter by [`parse`]: text in, a [`Parsed`] with the tree and whatever was wrong out. [`parse_instruction`] reads
-//! the trigger that a base image carries. [`ast_json`] shows a tree as the official parser would.
+//! the trigger that a base image carries. [`ast_json`] shows a tree as the official parser would, and [`Joined`] says where each byte of an
+//! instruction's joined line stands in the file.
 //!
 //! Two passes: `lines` joins continuations and keeps the way back to the file's offsets, then `instruction` reads one
 //! joined line with the small parsers of `words`, `json` and `heredoc`. A broken instruction costs a diagnostic and
@@ -24,5 +25,6 @@ mod words;
 
 pub use ast::ast_json;
 pub use keyword::{FlagKind, FlagRule};
+pub use lines::Joined;
 pub use parse::{Parsed, ParsedInstruction, parse, parse_instruction};
 pub use tree::*;

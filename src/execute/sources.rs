@@ -6,7 +6,8 @@ use super::tree::Tree;
 use super::{CheckedOut, ExecuteError, Executor};
 use crate::cache::MountContent;
 use crate::context::{
-    Context, Hints, Overrides, Patterns, SelectError, SelectRequest, Selection, SourcePattern, digest_of, select,
+    Context, Hints, Ignore, Overrides, Patterns, SelectError, SelectRequest, Selection, SourcePattern, digest_of,
+    select,
 };
 use crate::digest::{Fields, FileDigest};
 use crate::layer::{Content, DeltaWriter, Entry, Found, Kind, Time, TreePath, View};
@@ -31,6 +32,11 @@ impl Contexts {
             main: Some(main),
             named,
         }
+    }
+
+    /// What keeps files out of the main context, when there is such a thing.
+    pub fn ignore(&self) -> Option<&Ignore> {
+        self.main.as_deref().and_then(Context::ignore)
     }
 
     /// Whether there is a context of this name.

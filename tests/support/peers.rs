@@ -24,6 +24,21 @@ pub fn peer(program: &str) -> bool {
     found
 }
 
+/// A program of the Python environment that `tests/run.sh` makes; when there is none, the test is skipped.
+#[track_caller]
+pub fn python_peer(program: &str) -> Option<PathBuf> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("target/peers/bin")
+        .join(program);
+    if !path.is_file() {
+        skip(&format!(
+            "`{program}` is not in target/peers; tests/run.sh puts it there"
+        ));
+        return None;
+    }
+    Some(path)
+}
+
 /// Whether the tests run as root; when not, the test is skipped.
 #[track_caller]
 pub fn root() -> bool {

@@ -190,6 +190,20 @@ impl Run {
         self
     }
 
+    /// Standard output has all of these texts.
+    #[track_caller]
+    pub fn prints<'a>(self, texts: impl IntoIterator<Item = &'a str>) -> Self {
+        for text in texts {
+            assert!(
+                self.stdout.contains(text),
+                "{}\n--- prints no `{text}`\n{}",
+                self.words,
+                self.stdout
+            );
+        }
+        self
+    }
+
     /// Standard error has none of these texts.
     #[track_caller]
     pub fn never_says<'a>(self, texts: impl IntoIterator<Item = &'a str>) -> Self {

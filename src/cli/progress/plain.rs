@@ -44,6 +44,7 @@ impl<W: Write> State<W> {
     fn show(&mut self, progress: Progress) -> std::io::Result<()> {
         match progress {
             Progress::Planned(graph) => self.graph = Some(graph),
+            Progress::Checked(_) => {}
             Progress::Warning(text) => writeln!(self.out, "{text}")?,
             Progress::Loading(what) => writeln!(self.out, "loading {}", clean(&what))?,
             Progress::Exporting(what) => writeln!(self.out, "writing {}", clean(&what))?,

@@ -4,6 +4,7 @@ use super::Screen;
 use super::lines::{clean, label};
 use crate::build::Progress;
 use crate::digest::Sha256;
+use crate::lint::{address, find};
 use crate::oci::format_time;
 use crate::plan::{Graph, StepId};
 use crate::schedule::{Event, Stream};
@@ -70,8 +71,16 @@ impl<W: Write> State<W> {
                     level: 1,
                     short,
                     detail: lines.collect(),
+                    url: String::new(),
                 });
             }
+            Progress::Checked(findings) => status.warnings.extend(findings.iter().map(|finding| Warning {
+                vertex: digest(LOADING),
+                level: 1,
+                short: STANDARD.encode(format!("{}: {} (line {})", finding.code, finding.message, finding.line)),
+                detail: finding.help.iter().map(|help| STANDARD.encode(help)).collect(),
+                url: find(&finding.code).and_then(address).unwrap_or_default(),
+            })),
             // Nothing says when it is there; whatever comes next comes after it.
             Progress::Loading(what) => status.vertexes.push(Vertex {
                 digest: digest(&what),
@@ -124,6 +133,7 @@ impl<W: Write> State<W> {
                     level: 1,
                     short: STANDARD.encode(text),
                     detail: Vec::new(),
+                    url: String::new(),
                 });
                 return;
             }
@@ -253,4 +263,6 @@ struct Warning {
     short: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     detail: Vec<String>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    url: String,
 }

@@ -51,6 +51,7 @@ impl Screen for Tty {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         match progress {
             Progress::Planned(graph) => state.graph = Some(graph),
+            Progress::Checked(_) => {}
             Progress::Warning(text) => self.line(text),
             Progress::Loading(what) => self.line(format!("loading {}", clean(&what))),
             Progress::Exporting(what) => self.line(format!("writing {}", clean(&what))),
