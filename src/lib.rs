@@ -17,6 +17,7 @@ pub mod git;
 pub mod http;
 pub mod layer;
 pub mod lint;
+pub mod lsp;
 pub mod oci;
 pub mod plan;
 pub mod registry;

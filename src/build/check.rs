@@ -78,6 +78,7 @@ pub fn check(
     let known = facts(bases.configs(), &request);
     let document = Document::new(&source, &parsed, &options).with_surroundings(Surroundings {
         ignore: contexts.ignore(),
+        context: None,
         bases: Some(&known),
         platform: Some(&target),
         only_needed: false,
@@ -105,6 +106,7 @@ pub(super) fn in_passing(
     let known = bases.map(|bases| facts(bases.configs(), request)).unwrap_or_default();
     let document = Document::new(source, parsed, &options).with_surroundings(Surroundings {
         ignore: contexts.ignore(),
+        context: None,
         bases: Some(&known),
         platform: Some(target),
         only_needed: true,

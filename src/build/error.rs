@@ -123,10 +123,17 @@ impl BuildError {
     pub fn render(&self, color: bool) -> String {
         match self {
             Self::Dockerfile { text, diagnostics } => {
-                let all: Vec<String> = diagnostics
+                let mut all: Vec<String> = diagnostics
                     .iter()
+                    .take(MOST_SHOWN)
                     .map(|diagnostic| render(diagnostic, text, color))
                     .collect();
+                if diagnostics.len() > MOST_SHOWN {
+                    all.push(format!(
+                        "error: {} more errors are not shown\n",
+                        diagnostics.len() - MOST_SHOWN
+                    ));
+                }
                 all.join("\n")
             }
             Self::Step {
@@ -160,6 +167,9 @@ impl BuildError {
         }
     }
 }
+
+/// How many errors of a Dockerfile are drawn: a file that is none has one a line.
+const MOST_SHOWN: usize = 100;
 
 /// How many of a failing command's lines are shown again.
 const LAST_LINES: usize = 10;

@@ -158,9 +158,11 @@ pub(super) fn parsed(loader: &Loader<'_>, request: &mut Request) -> Result<(read
     if errors.is_empty() {
         return Ok((read, parsed));
     }
+    let named_contexts = planned_contexts(request);
+    let questions = questions(request, &target_platform(request)?, &parsed.dockerfile, &named_contexts);
     Err(BuildError::Dockerfile {
+        diagnostics: plan::problems(&questions, errors),
         text: Box::new(read.source),
-        diagnostics: errors,
     })
 }
 

@@ -26,11 +26,23 @@ pub(super) enum Command {
     Lint(Box<LintArguments>),
     /// Lay Dockerfiles out evenly
     Fmt(FmtArguments),
+    /// Answer an editor about Dockerfiles: a language server on standard input and output
+    Lsp(LspArguments),
     /// Look at Dockerfiles without building them
     #[command(subcommand)]
     Dockerfile(DockerfileCommand),
     /// Show the version
     Version,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct LspArguments {
+    #[command(flatten)]
+    pub(super) store: StoreArguments,
+
+    /// Accepted, since many clients give it: there is no other way
+    #[arg(long)]
+    pub(super) stdio: bool,
 }
 
 #[derive(Debug, Args)]

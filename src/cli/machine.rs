@@ -29,6 +29,11 @@ impl Machine {
         open(&store_root(root)?)
     }
 
+    /// Where the store is, or would be.
+    pub(super) fn store_directory(root: Option<&Path>) -> Result<PathBuf, Failure> {
+        store_root(root)
+    }
+
     /// The store, swept of what killed programs left behind.
     pub(super) fn store(&self) -> Result<Store, Failure> {
         let store = open(&self.root)?;

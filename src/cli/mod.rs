@@ -13,6 +13,7 @@ mod files;
 mod fmt;
 mod images;
 mod lint;
+mod lsp;
 mod machine;
 mod network;
 mod output;
@@ -56,6 +57,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Build(arguments) => build::run(*arguments, &cancel),
         Command::Run(arguments) => run::run(*arguments),
         Command::Images(arguments) => images::run(&arguments),
+        Command::Lsp(arguments) => lsp::run(arguments),
         Command::Lint(arguments) => lint::run(*arguments),
         Command::Fmt(arguments) => fmt::run(&arguments),
         Command::Dockerfile(command) => dockerfile::run(&command),

@@ -74,6 +74,9 @@ impl Diagnostic {
     }
 }
 
+/// How many names are compared with a word.
+const MOST_NAMES: usize = 1000;
+
 /// The member of `known` that `word` was probably meant to be, ignoring case, if any is near.
 ///
 /// Near is a few letters changed, missing, added or swapped, or the only member that `word` is the beginning of.
@@ -85,13 +88,18 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         return None;
     }
     let limit = (length / 3).clamp(1, 3);
+    // A hostile file may have a hundred thousand names, and as many words to compare with them.
+    let known = known.into_iter().take(MOST_NAMES);
     let mut near: Option<(usize, &str)> = None;
     let mut begun: Vec<&str> = Vec::new();
     for candidate in known {
         let lower = candidate.to_lowercase();
-        let distance = strsim::damerau_levenshtein(&word, &lower);
-        if distance <= limit && near.is_none_or(|(least, _)| distance < least) {
-            near = Some((distance, candidate));
+        // The distance is at least the difference of the lengths.
+        if lower.chars().count().abs_diff(length) <= limit {
+            let distance = strsim::damerau_levenshtein(&word, &lower);
+            if distance <= limit && near.is_none_or(|(least, _)| distance < least) {
+                near = Some((distance, candidate));
+            }
         }
         if length >= 3 && lower.starts_with(&word) {
             begun.push(candidate);

@@ -178,7 +178,7 @@ impl BaseImage {
     }
 
     /// The delta of a layer, if it was unpacked before.
-    pub(super) fn unpacked(&self, index: usize, store: &Store) -> Result<Option<ContentId>, ExecuteError> {
+    pub fn unpacked(&self, index: usize, store: &Store) -> Result<Option<ContentId>, ExecuteError> {
         match store.content_of(&self.layers()[index])? {
             Some(content) if store.has_delta(&content)? => Ok(Some(content)),
             _ => Ok(None),

@@ -80,15 +80,14 @@ impl Image {
                 }
             }
         }
-        config
-            .history
-            .extend(self.history.iter().enumerate().map(|(number, line)| History {
-                created: Some(told(epoch.map_or_else(|| self.borrowed(number), Epoch::time))),
-                created_by: line.created_by.clone(),
-                comment: COMMENT.to_owned(),
-                empty_layer: line.layer.is_none(),
-                ..History::default()
-            }));
+        let own = self.history.iter().zip(self.times());
+        config.history.extend(own.map(|(line, time)| History {
+            created: Some(told(epoch.map_or(time, Epoch::time))),
+            created_by: line.created_by.clone(),
+            comment: COMMENT.to_owned(),
+            empty_layer: line.layer.is_none(),
+            ..History::default()
+        }));
         config.created = Some(told(created));
         config.rootfs = RootFs {
             diff_ids,
@@ -97,13 +96,14 @@ impl Image {
         config
     }
 
-    /// The time of a history line: its own, or that of the nearest layer above it, or below it.
-    fn borrowed(&self, number: usize) -> Time {
-        let (before, after) = self.history.split_at(number);
-        let own = after.first().and_then(|line| line.layer);
-        own.or_else(|| before.iter().rev().find_map(|line| line.layer))
-            .or_else(|| after.iter().find_map(|line| line.layer))
-            .unwrap_or(self.created)
+    /// The times of the history lines: each its own, or that of the nearest layer above it, or below it.
+    fn times(&self) -> impl Iterator<Item = Time> {
+        let first = self.history.iter().find_map(|line| line.layer);
+        let mut last = first.unwrap_or(self.created);
+        self.history.iter().map(move |line| {
+            last = line.layer.unwrap_or(last);
+            last
+        })
     }
 }
 

@@ -7,7 +7,7 @@
 //!
 //! Lines `--- with KEY VALUE` right below the title set what the file does not say: `trusted-registry`, `label`
 //! (`NAME:TYPE`), `strict-labels`, `build-arg` (`KEY=VALUE`), `target`, `build-context`, `ignore` (a line of the ignore
-//! file) and `base` (`IMAGE PLATFORM VARIABLE…`). A rule's example is looked at with what its first case sets.
+//! file), `context` (`PATH FILES BYTES` of what the context holds) and `base` (`IMAGE PLATFORM VARIABLE…`). A rule's example is looked at with what its first case sets.
 
 use super::*;
 use crate::context::Ignore;
@@ -22,6 +22,7 @@ struct Setting {
     options: Options,
     ignore: String,
     bases: Bases,
+    context: ContextFacts,
 }
 
 impl Setting {
@@ -61,6 +62,18 @@ impl Setting {
                 self.ignore.push_str(value);
                 self.ignore.push('\n');
             }
+            "context" => {
+                let mut words = value.split(' ');
+                let path = words.next().unwrap_or_default().to_owned();
+                let mut number = || words.next().and_then(|word| word.parse().ok()).unwrap_or_default();
+                let (files, bytes, more) = (number(), number(), false);
+                self.context.entries.push(ContextEntry {
+                    path,
+                    files,
+                    bytes,
+                    more,
+                });
+            }
             "base" => {
                 let mut words = value.split(' ');
                 let mut word = || words.next().unwrap_or_default();
@@ -85,6 +98,7 @@ fn findings(rule: &'static Rule, setting: &Setting, text: &str) -> (Source, Vec<
     assert_eq!(problems, [], "{}: the ignore file", rule.code);
     let surroundings = Surroundings {
         ignore: (!setting.ignore.is_empty()).then_some(&ignore),
+        context: (!setting.context.entries.is_empty()).then_some(&setting.context),
         bases: Some(&setting.bases),
         platform: None,
         only_needed: false,

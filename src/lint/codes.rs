@@ -1,6 +1,6 @@
 //! Codes as people write them.
 
-use super::rules::{find, rules};
+use super::rules::{every_rule, find};
 use crate::diagnostic::nearest;
 
 /// Codes of hadolint that it gave up, which old configurations still name.
@@ -19,7 +19,7 @@ pub fn canonical(word: &str) -> Option<String> {
 
 /// The code or name of a rule that `word` was probably meant to be.
 pub fn suggestion(word: &str) -> Option<&'static str> {
-    nearest(word, rules().iter().flat_map(|rule| [rule.code, rule.name]))
+    nearest(word, every_rule().flat_map(|rule| [rule.code, rule.name]))
 }
 
 /// `SC` and four digits, or five in times to come.

@@ -105,6 +105,7 @@ fn block(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lint::{every_rule, rules};
     use std::collections::BTreeMap;
     use std::path::Path;
 
@@ -115,7 +116,7 @@ mod tests {
              these pages anew.\n\n| code | name | level | state | fix | finds |\n|---|---|---|---|---|---|\n",
         );
         let mut pages = BTreeMap::new();
-        for &rule in rules() {
+        for rule in every_rule() {
             let state = match rule.state {
                 State::On => "",
                 State::Preview => "preview",

@@ -3,7 +3,7 @@
 use super::document::Document;
 use super::finding::{Finding, Level};
 use super::rule::{Family, Findings, Rule, State};
-use super::rules::{rules, unused_ignore};
+use super::rules::{rules, vv001};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Which rules are looked at, and how much they matter.
@@ -45,13 +45,18 @@ impl Selection {
         }
     }
 
-    /// The same for a code that is no rule's: one of ShellCheck, of level `usual`.
-    pub fn level_of(&self, code: &str, usual: Level) -> Option<Level> {
-        match self.levels.get(code) {
-            _ if !self.only.is_empty() && !self.only.contains(code) => None,
-            Some(level) => *level,
-            None => Some(usual),
-        }
+    /// Gives findings that no rule of varve's makes (ShellCheck's) the level that was asked for, and leaves out those
+    /// that never are.
+    pub fn apply(&self, findings: Vec<Finding>) -> Vec<Finding> {
+        let levelled = findings.into_iter().filter_map(|finding| {
+            let level = match self.levels.get(&*finding.code) {
+                _ if !self.only.is_empty() && !self.only.contains(&*finding.code) => return None,
+                Some(level) => (*level)?,
+                None => finding.level,
+            };
+            Some(Finding { level, ..finding })
+        });
+        levelled.collect()
     }
 
     /// Whether findings of `rule` are wanted: it matters, and no twin speaks for it.
@@ -74,7 +79,7 @@ pub fn lint(document: &Document<'_>, selection: &Selection) -> Vec<Finding> {
     let mut all = Vec::new();
     for &rule in rules() {
         // This one looks at what the others found.
-        if std::ptr::eq(rule, &raw const unused_ignore::RULE) {
+        if std::ptr::eq(rule, &raw const vv001::RULE) {
             continue;
         }
         let Some(level) = selection.wants(rule) else { continue };

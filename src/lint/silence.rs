@@ -6,7 +6,7 @@ use super::document::Document;
 use super::finding::{Finding, Level};
 use super::pragmas::{Pragma, Scope, pragmas};
 use super::rule::{Family, Findings};
-use super::rules::{find, rules, unused_ignore};
+use super::rules::{find, rules, vv001};
 use super::select::Selection;
 use crate::diagnostic::Diagnostic;
 use std::borrow::Cow;
@@ -28,8 +28,8 @@ pub fn silence(document: &Document<'_>, selection: &Selection, mut findings: Vec
     let (pragmas, _) = pragmas(document);
     let mut uses = Uses::new(&pragmas);
     findings.retain(|finding| !uses.silence(finding));
-    if let Some(level) = selection.wants(&unused_ignore::RULE) {
-        let mut unused = Findings::new(&unused_ignore::RULE);
+    if let Some(level) = selection.wants(&vv001::RULE) {
+        let mut unused = Findings::new(&vv001::RULE);
         uses.unused(document, selection, &mut unused);
         findings.extend(unused.list.into_iter().filter_map(|finding| {
             let finding = Finding { level, ..finding };
@@ -146,7 +146,7 @@ impl<'d, 'a> Uses<'d, 'a> {
                 .filter(|&at| is_idle(&pragma.codes[at].0))
                 .collect();
             if !idle.is_empty() {
-                unused_ignore::add(document, pragma, &idle, findings);
+                vv001::add(document, pragma, &idle, findings);
             }
         }
     }
@@ -165,7 +165,7 @@ fn twins(code: &str) -> Vec<&'static str> {
 /// Whether a missing finding means that there is none. What ShellCheck finds depends on who does its work.
 fn is_looked_at(code: &str, selection: &Selection) -> bool {
     match find(code) {
-        Some(rule) => rule.code != unused_ignore::RULE.code && selection.level(rule).is_some(),
+        Some(rule) => rule.code != vv001::RULE.code && selection.level(rule).is_some(),
         None => !is_shellcheck(code),
     }
 }

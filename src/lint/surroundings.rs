@@ -1,5 +1,6 @@
 //! What is known besides the text.
 
+use super::context_facts::ContextFacts;
 use crate::context::Ignore;
 use crate::oci::{Platform, Reference};
 use std::collections::BTreeMap;
@@ -11,6 +12,8 @@ use std::collections::BTreeMap;
 pub struct Surroundings<'a> {
     /// What keeps files of the main context out of it.
     pub ignore: Option<&'a Ignore>,
+    /// What the main context holds. With this and without `ignore`, there is no ignore file.
+    pub context: Option<&'a ContextFacts>,
     /// Base images that are known.
     pub bases: Option<&'a Bases>,
     /// What is built for; the machine at hand when absent.

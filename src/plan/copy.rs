@@ -9,6 +9,9 @@ use super::{Copy, From, GitSource, Op, Source, Workdir, paths};
 use crate::diagnostic::Diagnostic;
 use crate::dockerfile::{Flag, Instruction, Keyword, Word};
 
+/// The longest path that Linux takes.
+const LONGEST_PATH: usize = 4095;
+
 impl Lowering<'_> {
     /// Lowers a COPY or ADD of stage `index`.
     pub(super) fn copy(
@@ -168,6 +171,11 @@ impl Lowering<'_> {
             return Err(Diagnostic::error("blank-workdir", word.span, message));
         }
         let path = paths::workdir(&state.config.config.working_dir, &path);
+        if path.len() > LONGEST_PATH {
+            let message =
+                format!("the working directory becomes longer than {LONGEST_PATH} bytes, which no system call takes");
+            return Err(Diagnostic::error("workdir-too-long", word.span, message));
+        }
         let clean = paths::clean(&path);
         let passes = paths::passes(&path);
         let step = (clean != "/" || !passes.is_empty()).then(|| {

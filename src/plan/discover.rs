@@ -16,6 +16,8 @@ pub(super) struct Discovered<'a> {
     pub(super) stages: Vec<Option<Vec<Trigger<'a>>>>,
     /// Images that are named but not known, each once, in the order of the file.
     pub(super) needs: Vec<ImageNeed>,
+    /// What can't be found, or not from there.
+    pub(super) problems: Vec<Diagnostic>,
 }
 
 /// An instruction that ONBUILD kept for later.
@@ -61,7 +63,7 @@ pub(super) fn discover<'a>(
     request: &Request<'_>,
     binding: &Binding<'a>,
     images: &BTreeMap<ImageKey, ImageConfig>,
-) -> Result<Discovered<'a>, Vec<Diagnostic>> {
+) -> Discovered<'a> {
     let mut stages: Vec<Option<Vec<Trigger<'a>>>> = Vec::new();
     stages.resize_with(binding.stages.len(), || None);
     let mut needs: BTreeMap<ImageKey, ImageNeed> = BTreeMap::new();
@@ -109,6 +111,8 @@ pub(super) fn discover<'a>(
                 match origin {
                     Ok(Origin::Stage(source)) => waiting.push(source),
                     Ok(origin) => need(&origin, &request.target_platform, span),
+                    // The mount's own place is better known to whoever reads its fields.
+                    Err(problem) if is_mount && problem.code == "no-variables-here" => (),
                     Err(problem) => problems.push(match trigger {
                         Some(trigger) => trigger.blame(problem, stage.from.span),
                         None => problem,
@@ -118,12 +122,13 @@ pub(super) fn discover<'a>(
         }
         stages[index] = Some(triggers);
     }
-    if !problems.is_empty() {
-        return Err(problems);
-    }
     let mut needs: Vec<ImageNeed> = needs.into_values().collect();
     needs.sort_by_key(|need| need.span);
-    Ok(Discovered { stages, needs })
+    Discovered {
+        stages,
+        needs,
+        problems,
+    }
 }
 
 /// The triggers that fire when stage `index` begins: those of the stage or image that it is built on.

@@ -3,10 +3,11 @@
 use super::discover::{Discovered, Trigger};
 use super::epoch::{self, Epoch};
 use super::outline::Sketch;
+use super::problems::{in_order, owner, uses_variables};
 use super::stage::{Given, StageState};
 use super::{
-    Base, From, Graph, ImageKey, Lowered, NamedContext, Need, NoCache, Op, Outcome, Request, Step, StepId, Target, run,
-    values,
+    Base, From, Graph, ImageKey, ImageNeed, Lowered, NamedContext, Need, NoCache, Op, Outcome, Request, Source, Step,
+    StepId, Target, run, values,
 };
 use crate::diagnostic::{Diagnostic, Span};
 use crate::dockerfile::{Body, Instruction, Keyword};
@@ -14,7 +15,8 @@ use crate::oci::ImageConfig;
 use crate::oci::Platform;
 use crate::resolve::{Binding, Environment, Inputs, Origin, bind, expand_for_display};
 use petgraph::stable_graph::StableDiGraph;
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Lowers what the target reaches.
 ///
@@ -24,6 +26,19 @@ pub fn lower<'a>(
     request: &'a Request<'a>,
     images: &BTreeMap<ImageKey, ImageConfig>,
 ) -> Result<Lowered, Vec<Diagnostic>> {
+    let mut problems = Vec::new();
+    for instruction in &request.dockerfile.instructions {
+        check(instruction, &mut problems);
+    }
+    lower_on(request, images, problems)
+}
+
+/// Lowers a file of which `problems` are known already.
+pub(super) fn lower_on<'a>(
+    request: &'a Request<'a>,
+    images: &BTreeMap<ImageKey, ImageConfig>,
+    mut problems: Vec<Diagnostic>,
+) -> Result<Lowered, Vec<Diagnostic>> {
     let contexts: Vec<&str> = request.named_contexts.keys().map(String::as_str).collect();
     let inputs = Inputs {
         build_args: request.build_args,
@@ -32,38 +47,50 @@ pub fn lower<'a>(
         build_platform: &request.build_platform,
         target_platform: &request.target_platform,
     };
-    let mut problems = Vec::new();
-    for instruction in &request.dockerfile.instructions {
-        check(instruction, &mut problems);
-    }
     let mut binding = match bind(request.dockerfile, &inputs) {
-        Ok(binding) if problems.is_empty() => binding,
-        Ok(_) => return Err(in_order(problems)),
+        Ok(mut binding) => {
+            problems.append(&mut binding.problems);
+            binding
+        }
         Err(more) => {
             problems.extend(more);
             return Err(in_order(problems));
         }
     };
-    let source_date_epoch = match epoch::find(request, &mut binding).map_err(|problem| vec![problem])? {
-        Epoch::Known(epoch) => epoch,
-        Epoch::Asks(source) => {
+    // Nobody is asked about a file that can't be built.
+    let (source_date_epoch, asks) = match epoch::find(request, &mut binding) {
+        Ok(Epoch::Known(epoch)) => (epoch, None),
+        Ok(Epoch::Asks(source)) => (None, Some(source)),
+        Err(problem) => {
+            problems.push(problem);
+            (None, None)
+        }
+    };
+    let mut discovered = super::discover::discover(request, &binding, images);
+    problems.append(&mut discovered.problems);
+    if let Some(source) = asks.filter(|_| problems.is_empty()) {
+        return Ok(Lowered {
+            outcome: Outcome::NeedsEpoch(source),
+            warnings: Vec::new(),
+        });
+    }
+    let mut guessed = Cow::Borrowed(images);
+    let guesses = !discovered.needs.is_empty();
+    if guesses {
+        if problems.is_empty() {
             return Ok(Lowered {
-                outcome: Outcome::NeedsEpoch(source),
+                outcome: Outcome::NeedsImages(discovered.needs),
                 warnings: Vec::new(),
             });
         }
-    };
-    let discovered = super::discover::discover(request, &binding, images).map_err(in_order)?;
-    if !discovered.needs.is_empty() {
-        return Ok(Lowered {
-            outcome: Outcome::NeedsImages(discovered.needs),
-            warnings: Vec::new(),
-        });
+        // Nothing is fetched for a file that can't be built; what it says of itself is looked at all the same.
+        let empty = |need: ImageNeed| (need.key, ImageConfig::default());
+        guessed.to_mut().extend(discovered.needs.drain(..).map(empty));
     }
     let mut lowering = Lowering {
         request,
         binding: &binding,
-        images,
+        images: &guessed,
         given: Given {
             escape: binding.escape,
             args: &binding.given,
@@ -75,6 +102,7 @@ pub fn lower<'a>(
         shared: BTreeMap::new(),
         here: Place::default(),
         sketch: Sketch::default(),
+        size: 0,
         problems: Vec::new(),
         warnings: super::frontend::warnings(request.dockerfile, request.build_args),
     };
@@ -87,10 +115,14 @@ pub fn lower<'a>(
         mut steps,
         states,
         sketch,
-        problems,
+        problems: found,
         warnings,
         ..
     } = lowering;
+    // A guessed image has no variables, so what is said of uses of variables may be wrong.
+    let instructions = &request.dockerfile.instructions;
+    let sure = |it: &Diagnostic| owner(instructions, it).is_none_or(|owner| !uses_variables(&instructions[owner]));
+    problems.extend(found.into_iter().filter(|it| !guesses || sure(it)));
     let (Some(target), true) = (target, problems.is_empty()) else {
         return Err(in_order(problems));
     };
@@ -115,7 +147,7 @@ pub fn lower<'a>(
 /// What can be said of an instruction by itself, whether its stage is needed or not.
 ///
 /// What ONBUILD holds is looked at when it fires.
-fn check(instruction: &Instruction, problems: &mut Vec<Diagnostic>) {
+pub(super) fn check(instruction: &Instruction, problems: &mut Vec<Diagnostic>) {
     match (instruction.keyword, &instruction.body) {
         (Some(Keyword::Run), _) => run::check(instruction, problems),
         (Some(Keyword::Healthcheck), Body::Healthcheck { .. }) => {
@@ -123,12 +155,6 @@ fn check(instruction: &Instruction, problems: &mut Vec<Diagnostic>) {
         }
         _ => (),
     }
-}
-
-fn in_order(mut problems: Vec<Diagnostic>) -> Vec<Diagnostic> {
-    problems.sort_by_key(|it| it.span.map_or((0, 0), |span| (span.start, span.end)));
-    problems.dedup();
-    problems
 }
 
 /// Proxy variables that were given, in both cases, as commands expect them.
@@ -173,6 +199,30 @@ fn meant<'o>(request: &Request<'_>, origin: &'o Origin) -> &'o Origin {
     }
 }
 
+/// What a plan may have in bytes: a file of a few MiB with a RUN a line and a large environment would have terabytes.
+const LARGEST_PLAN: usize = 256 << 20;
+
+/// What a step takes without its texts, about.
+const STEP: usize = 512;
+
+/// Texts of a step that are not just a part of the file.
+fn size_of_op(op: &Op) -> usize {
+    match op {
+        Op::Run(run) => {
+            let env: usize = run.env.iter().map(|(name, value)| name.len() + value.len() + 48).sum();
+            env + run.argv.iter().map(String::len).sum::<usize>()
+        }
+        Op::Copy(copy) => {
+            let length = |source: &Source| match source {
+                Source::Path(text) | Source::Url(text) | Source::Git { text, .. } => text.len(),
+                Source::Inline { name, body } => name.len() + body.len(),
+            };
+            copy.sources.iter().map(length).sum()
+        }
+        Op::Base(_) | Op::Workdir(_) => 0,
+    }
+}
+
 /// Where the instruction at hand stands.
 #[derive(Debug, Clone, Copy, Default)]
 struct Place {
@@ -194,6 +244,8 @@ pub(super) struct Lowering<'a> {
     shared: BTreeMap<Origin, StepId>,
     here: Place,
     pub(super) sketch: Sketch,
+    /// Bytes of the plan so far, about.
+    size: usize,
     problems: Vec<Diagnostic>,
     warnings: Vec<Diagnostic>,
 }
@@ -223,15 +275,22 @@ impl Lowering<'_> {
             if !stage.replaced {
                 state.enter();
             }
+            self.size += STEP + state.inherited_size();
+            if !self.fits(&mut state, stage.from.span) {
+                return;
+            }
             for trigger in &triggers {
                 self.here.span = match trigger {
                     Trigger::OfStage(instruction) => Some(instruction.span),
                     Trigger::OfImage { .. } => None,
                 };
                 self.here.no_cache = self.is_uncached(index);
-                if let Err(problem) = self.instruction(index, &mut state, trigger.instruction()) {
-                    let problem = trigger.blame(problem, stage.from.span);
-                    self.problems.push(problem);
+                if let Err(problems) = self.instruction(index, &mut state, trigger.instruction()) {
+                    let blamed = problems.into_iter().map(|it| trigger.blame(it, stage.from.span));
+                    self.problems.extend(blamed);
+                }
+                if !self.fits(&mut state, stage.from.span) {
+                    return;
                 }
             }
             for instruction in stage.instructions {
@@ -239,12 +298,26 @@ impl Lowering<'_> {
                     span: Some(instruction.span),
                     no_cache: self.is_uncached(index),
                 };
-                if let Err(problem) = self.instruction(index, &mut state, instruction) {
-                    self.problems.push(problem);
+                if let Err(problems) = self.instruction(index, &mut state, instruction) {
+                    self.problems.extend(problems);
+                }
+                if !self.fits(&mut state, instruction.span) {
+                    return;
                 }
             }
             self.states[index] = Some(state);
         }
+    }
+
+    /// Counts what the last instruction added; reports a plan that grows beyond all measure.
+    fn fits(&mut self, state: &mut StageState, span: Span) -> bool {
+        self.size += state.take_added();
+        if self.size <= LARGEST_PLAN {
+            return true;
+        }
+        let message = "the plan becomes larger than 256 MiB here, with every step's environment and history";
+        self.problems.push(Diagnostic::error("plan-too-large", span, message));
+        false
     }
 
     /// The state of a stage before its first instruction.
@@ -336,22 +409,23 @@ impl Lowering<'_> {
         index: usize,
         state: &mut StageState,
         instruction: &Instruction,
-    ) -> Result<(), Diagnostic> {
-        match instruction.keyword {
-            Some(Keyword::Run) => self.run(index, state, instruction),
+    ) -> Result<(), Vec<Diagnostic>> {
+        let done = match instruction.keyword {
+            Some(Keyword::Run) => return self.run(index, state, instruction),
             Some(Keyword::Copy | Keyword::Add) => self.copy(index, state, instruction),
             Some(Keyword::Workdir) => self.workdir(index, state, instruction),
             Some(Keyword::Arg) => {
                 state.configure(&self.given, Keyword::Arg, instruction)?;
                 self.outline_args(index, state, instruction)
             }
-            Some(keyword) => state.configure(&self.given, keyword, instruction),
+            Some(keyword) => return state.configure(&self.given, keyword, instruction),
             None => Err(Diagnostic::error(
                 "unknown-instruction",
                 instruction.name.span,
                 format!("unknown instruction `{}`", instruction.name.text),
             )),
-        }
+        };
+        done.map_err(|problem| vec![problem])
     }
 
     fn outline_args(&mut self, index: usize, state: &StageState, instruction: &Instruction) -> Result<(), Diagnostic> {
@@ -427,6 +501,7 @@ impl Lowering<'_> {
         needs: &[StepId],
     ) -> StepId {
         let may_skip_cache = matches!(op, Op::Run(_) | Op::Copy(_));
+        self.size += STEP + title.len() + size_of_op(&op);
         let id = self.steps.add_node(Step {
             op,
             stage: self.binding.stages[index].label(),
@@ -438,10 +513,9 @@ impl Lowering<'_> {
         if let Some(root) = state.step {
             self.steps.add_edge(root, id, Need::Root);
         }
-        for (number, need) in needs.iter().enumerate() {
-            if !needs[..number].contains(need) {
-                self.steps.add_edge(*need, id, Need::Source);
-            }
+        let mut known = BTreeSet::new();
+        for need in needs.iter().filter(|need| known.insert(**need)) {
+            self.steps.add_edge(*need, id, Need::Source);
         }
         state.step = Some(id);
         state.steps.push(id);

@@ -1,7 +1,7 @@
 //! `RUN --mount`: reads its options, left to right.
 
 use super::spelling::{parse_bool, parse_size};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Span};
 use crate::dockerfile::Flag;
 use crate::resolve::{csv_fields, refuse_variables};
 
@@ -78,13 +78,39 @@ const KEYS: [&str; 18] = [
     "required",
 ];
 
+/// The types of mounts, and the keys beside `type` that each of them takes; other spellings of a key are left out.
+pub const MOUNT_KEYS: [(&str, &[&str]); 5] = [
+    ("bind", &["from", "source", "target", "readonly", "readwrite", "id"]),
+    (
+        "cache",
+        &[
+            "id",
+            "target",
+            "sharing",
+            "from",
+            "source",
+            "mode",
+            "uid",
+            "gid",
+            "readonly",
+            "readwrite",
+        ],
+    ),
+    ("tmpfs", &["target", "size", "readonly", "readwrite", "id"]),
+    (
+        "secret",
+        &["id", "source", "target", "env", "required", "mode", "uid", "gid"],
+    ),
+    ("ssh", &["id", "target", "required", "mode", "uid", "gid"]),
+];
+
 /// What can be said before any variable is known: the fields are fields, and `from` has no variable.
 pub(super) fn check(flag: &Flag) -> Result<(), Diagnostic> {
-    for field in fields(flag)? {
+    for (field, span) in fields(flag)? {
         if let Some((key, value)) = field.split_once('=')
             && key.eq_ignore_ascii_case("from")
         {
-            refuse_variables("from", value, flag.span)?;
+            refuse_variables("from", value, span)?;
         }
     }
     Ok(())
@@ -95,10 +121,10 @@ pub(super) fn read(
     flag: &Flag,
     mut expand: impl FnMut(&str) -> Result<String, Diagnostic>,
 ) -> Result<MountOptions, Diagnostic> {
-    let refuse = |message: String| Err(Diagnostic::error("bad-mount", flag.span, message));
     let mut mount = MountOptions::default();
     let mut read_only = None;
-    for field in fields(flag)? {
+    for (field, span) in fields(flag)? {
+        let refuse = |message: String| Err(Diagnostic::error("bad-mount", span, message));
         let (key, value) = match field.split_once('=') {
             Some((key, value)) => (key.to_lowercase(), Some(value)),
             None => (field.to_lowercase(), None),
@@ -115,7 +141,7 @@ pub(super) fn read(
                 _ if KEYS.contains(&key.as_str()) || key == "env" => {
                     return refuse(format!("invalid field `{field}` must be a key=value pair"));
                 }
-                _ => return Err(unknown_key(flag, &key, &field)),
+                _ => return Err(unknown_key(span, &key, &field)),
             }
             continue;
         };
@@ -130,7 +156,7 @@ pub(super) fn read(
                 Some((_, kind)) => mount.kind = *kind,
                 None => {
                     return Err(
-                        Diagnostic::error("bad-mount", flag.span, format!("unsupported mount type `{value}`"))
+                        Diagnostic::error("bad-mount", span, format!("unsupported mount type `{value}`"))
                             .suggest(&value, TYPES.map(|(name, _)| name)),
                     );
                 }
@@ -159,12 +185,10 @@ pub(super) fn read(
             "sharing" => match SHARINGS.iter().find(|(name, _)| name.eq_ignore_ascii_case(&value)) {
                 Some((_, sharing)) => mount.sharing = Some(*sharing),
                 None => {
-                    return Err(Diagnostic::error(
-                        "bad-mount",
-                        flag.span,
-                        format!("unsupported sharing value `{value}`"),
-                    )
-                    .suggest(&value, SHARINGS.map(|(name, _)| name)));
+                    return Err(
+                        Diagnostic::error("bad-mount", span, format!("unsupported sharing value `{value}`"))
+                            .suggest(&value, SHARINGS.map(|(name, _)| name)),
+                    );
                 }
             },
             "mode" => match u16::from_str_radix(&value, 8) {
@@ -182,23 +206,35 @@ pub(super) fn read(
                 _ => return no_value(),
             },
             "env" => mount.env = Some(value),
-            _ => return Err(unknown_key(flag, &key, &field)),
+            _ => return Err(unknown_key(span, &key, &field)),
         }
     }
     mount.read_only = read_only.unwrap_or(!matches!(mount.kind, Type::Cache | Type::Tmpfs));
     match contradiction(&mount) {
-        Some(message) => refuse(message),
+        Some(message) => Err(Diagnostic::error("bad-mount", flag.span, message)),
         None => Ok(mount),
     }
 }
 
-fn fields(flag: &Flag) -> Result<Vec<String>, Diagnostic> {
-    csv_fields(flag.value.as_deref().unwrap_or_default())
-        .map_err(|error| Diagnostic::error("bad-mount", flag.span, format!("failed to parse csv mounts: {error}")))
+/// The fields, each with its place: the whole flag where quotes, escapes or continuations stand in it.
+fn fields(flag: &Flag) -> Result<Vec<(String, Span)>, Diagnostic> {
+    let value = flag.value.as_deref().unwrap_or_default();
+    let fields = csv_fields(value)
+        .map_err(|error| Diagnostic::error("bad-mount", flag.span, format!("failed to parse csv mounts: {error}")))?;
+    let written = "--mount=".len() + value.len();
+    let plain = (flag.span.end - flag.span.start) as usize == written && !value.contains('"');
+    let mut at = flag.span.end.saturating_sub(value.len() as u32);
+    let placed = fields.into_iter().map(|field| {
+        let end = at + field.len() as u32;
+        let span = if plain { Span::new(at, end) } else { flag.span };
+        at = end + 1;
+        (field, span)
+    });
+    Ok(placed.collect())
 }
 
-fn unknown_key(flag: &Flag, key: &str, field: &str) -> Diagnostic {
-    Diagnostic::error("bad-mount", flag.span, format!("unexpected key `{key}` in `{field}`"))
+fn unknown_key(span: Span, key: &str, field: &str) -> Diagnostic {
+    Diagnostic::error("bad-mount", span, format!("unexpected key `{key}` in `{field}`"))
         .suggest(key, KEYS.into_iter().chain(["env"]))
 }
 
@@ -238,7 +274,6 @@ fn contradiction(mount: &MountOptions) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::diagnostic::Span;
 
     fn parse(text: &str) -> Result<MountOptions, Diagnostic> {
         let flag = Flag {
@@ -328,6 +363,44 @@ mod tests {
             .map(default),
             [true, false, false, true]
         );
+    }
+
+    #[test]
+    fn listed_keys_are_those_that_are_taken() {
+        const OTHER_SPELLINGS: [&str; 5] = ["src", "dst", "destination", "ro", "rw"];
+        // Those that make no sense, and are passed over.
+        const IDLE: [(&str, &str); 6] = [
+            ("tmpfs", "from"),
+            ("tmpfs", "source"),
+            ("secret", "readonly"),
+            ("secret", "readwrite"),
+            ("ssh", "readonly"),
+            ("ssh", "readwrite"),
+        ];
+        for (kind, listed) in MOUNT_KEYS {
+            for key in KEYS
+                .into_iter()
+                .chain(["env"])
+                .filter(|key| *key != "type" && !OTHER_SPELLINGS.contains(key))
+            {
+                let value = match key {
+                    "sharing" => "locked",
+                    "mode" => "0700",
+                    "uid" | "gid" | "size" => "1",
+                    "required" | "readonly" | "readwrite" => "true",
+                    _ => "x",
+                };
+                let rest = match (kind, key) {
+                    ("bind" | "cache" | "tmpfs", key) if key != "target" => ",target=/x",
+                    ("secret", key) if !matches!(key, "id" | "source" | "target") => ",id=x",
+                    _ => "",
+                };
+                let taken = parse(&format!("type={kind},{key}={value}{rest}")).is_ok();
+                let idle =
+                    IDLE.contains(&(kind, key)) || key == "env" && kind != "secret" || (kind, key) == ("ssh", "from");
+                assert_eq!(listed.contains(&key), taken && !idle, "{kind} {key}");
+            }
+        }
     }
 
     #[test]

@@ -39,14 +39,15 @@ impl Lowering<'_> {
         index: usize,
         state: &mut StageState,
         instruction: &Instruction,
-    ) -> Result<(), Diagnostic> {
+    ) -> Result<(), Vec<Diagnostic>> {
+        let one = |problem| vec![problem];
         // A trigger has not been checked before.
         let mut problems = Vec::new();
         check(instruction, &mut problems);
-        if let Some(problem) = problems.into_iter().next() {
-            return Err(problem);
+        if !problems.is_empty() {
+            return Err(problems);
         }
-        let (text, scripts) = command(instruction)?;
+        let (text, scripts) = command(instruction).map_err(one)?;
         let argv = match text {
             Command::Exec(words) => words,
             Command::Shell(text) => state.in_shell(text),
@@ -62,15 +63,25 @@ impl Lowering<'_> {
                     span: flag.span,
                 };
                 state.expand(&self.given, &word)
-            })?;
-            secret_variables.extend(options.env.clone().filter(|_| options.kind == Type::Secret));
-            let mount = self.mount(index, state, flag, options, &mut agents, &mut needs)?;
-            match &mount.kind {
-                MountKind::Secret { id, required, .. } => self.sketch.secret(index, instruction, id, *required),
-                MountKind::Ssh { id, required, .. } => self.sketch.ssh(index, instruction, id, *required),
-                MountKind::Bind { .. } | MountKind::Cache { .. } | MountKind::Tmpfs { .. } => (),
+            });
+            let mount = options.and_then(|options| {
+                secret_variables.extend(options.env.clone().filter(|_| options.kind == Type::Secret));
+                self.mount(index, state, flag, options, &mut agents, &mut needs)
+            });
+            match mount {
+                Ok(mount) => {
+                    match &mount.kind {
+                        MountKind::Secret { id, required, .. } => self.sketch.secret(index, instruction, id, *required),
+                        MountKind::Ssh { id, required, .. } => self.sketch.ssh(index, instruction, id, *required),
+                        MountKind::Bind { .. } | MountKind::Cache { .. } | MountKind::Tmpfs { .. } => (),
+                    }
+                    mounts.push(mount);
+                }
+                Err(problem) => problems.push(problem),
             }
-            mounts.push(mount);
+        }
+        if !problems.is_empty() {
+            return Err(problems);
         }
         let created_by = history_line(state, &argv);
         let run = Run {
@@ -84,8 +95,8 @@ impl Lowering<'_> {
                 .collect(),
             user: state.config.config.user.clone(),
             workdir: state.workdir(),
-            network: network(instruction)?.unwrap_or(self.request.network),
-            insecure: insecure(instruction)?,
+            network: network(instruction).map_err(one)?.unwrap_or(self.request.network),
+            insecure: insecure(instruction).map_err(one)?,
             mounts,
             scripts,
             hostname: self.hostname().to_owned(),

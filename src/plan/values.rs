@@ -29,10 +29,31 @@ pub(super) const SIGNALS: &[&str] = &[
     "USR2", "VTALRM", "WINCH", "XCPU", "XFSZ", "RTMIN", "RTMAX",
 ];
 
-/// Reads `[[address:]host:]port[-port][/protocol]` into names such as `80/tcp`, one for each port.
+/// What a port may be of.
+pub(super) const PROTOCOLS: [&str; 3] = ["tcp", "udp", "sctp"];
+
+/// Ports that one EXPOSE may name, repetitions included.
+const MOST_PORTS: usize = 1_000_000;
+
+/// The ports of one specification.
+#[derive(Debug)]
+pub(super) struct Ports {
+    first: u16,
+    last: u16,
+    protocol: String,
+}
+
+impl Ports {
+    /// Names such as `80/tcp`, one for each port.
+    fn names(&self) -> impl Iterator<Item = String> {
+        (self.first..=self.last).map(|port| format!("{port}/{}", self.protocol))
+    }
+}
+
+/// Reads `[[address:]host:]port[-port][/protocol]`.
 ///
 /// Host ports and addresses are checked and dropped.
-pub(super) fn ports(spec: &str) -> Result<Vec<String>, String> {
+pub(super) fn ports(spec: &str) -> Result<Ports, String> {
     let (before, container) = match spec.rsplit_once(':') {
         Some((before, container)) => (Some(before), container),
         None => (None, spec),
@@ -42,7 +63,7 @@ pub(super) fn ports(spec: &str) -> Result<Vec<String>, String> {
         Some((range, protocol)) => (range, protocol.to_lowercase()),
         None => (container, "tcp".to_owned()),
     };
-    if !matches!(protocol.as_str(), "tcp" | "udp" | "sctp") {
+    if !PROTOCOLS.contains(&protocol.as_str()) {
         return Err(format!("invalid proto `{protocol}` in `{spec}`: want tcp, udp or sctp"));
     }
     if range.is_empty() {
@@ -70,7 +91,7 @@ pub(super) fn ports(spec: &str) -> Result<Vec<String>, String> {
             }
         }
     }
-    Ok((first..=last).map(|port| format!("{port}/{protocol}")).collect())
+    Ok(Ports { first, last, protocol })
 }
 
 fn port_range(text: &str) -> Option<(u16, u16)> {
@@ -86,11 +107,16 @@ fn port_range(text: &str) -> Option<(u16, u16)> {
 }
 
 /// Ports of several specifications, each once, in the order of writing.
-pub(super) fn all_ports<'a>(specs: impl IntoIterator<Item = &'a str>) -> Result<Vec<String>, String> {
+pub(super) fn all_ports<'a>(specs: impl IntoIterator<Item = &'a Ports>) -> Result<Vec<String>, String> {
     let mut known = BTreeSet::new();
     let mut all = Vec::new();
+    let mut count = 0;
     for spec in specs {
-        all.extend(ports(spec)?.into_iter().filter(|port| known.insert(port.clone())));
+        count += usize::from(spec.last - spec.first) + 1;
+        if count > MOST_PORTS {
+            return Err(format!("more than {MOST_PORTS} ports in one `EXPOSE`"));
+        }
+        all.extend(spec.names().filter(|port| known.insert(port.clone())));
     }
     Ok(all)
 }
@@ -248,7 +274,8 @@ mod tests {
             ("0", "0/tcp"),
             ("65535", "65535/tcp"),
         ] {
-            assert_eq!(ports(spec).map(|it| it.join(" ")).as_deref(), Ok(want), "{spec}");
+            let names = ports(spec).map(|it| it.names().collect::<Vec<_>>().join(" "));
+            assert_eq!(names.as_deref(), Ok(want), "{spec}");
         }
         for spec in [
             "70000",
@@ -267,7 +294,13 @@ mod tests {
         ] {
             assert!(ports(spec).is_err(), "{spec}");
         }
-        assert_eq!(all_ports(["1", "2", "1-2"]).unwrap(), ["1/tcp", "2/tcp"]);
+        let all = ["1", "2", "1-2"].map(|spec| ports(spec).unwrap());
+        assert_eq!(all_ports(&all).unwrap(), ["1/tcp", "2/tcp"]);
+        let whole = ports("0-65535").unwrap();
+        assert!(
+            all_ports(std::iter::repeat_n(&whole, 16)).is_err(),
+            "there is an end to it"
+        );
     }
 
     #[test]

@@ -9,8 +9,8 @@ use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 
 impl Binding<'_> {
-    /// Stages that wait for each other, which needs no image to be seen.
-    pub(super) fn cycles(&self) -> Vec<Diagnostic> {
+    /// Stages that wait for each other, which needs no image to be seen; and sources of COPY that do not exist.
+    pub(super) fn cycles(&self) -> (Vec<Diagnostic>, Vec<Diagnostic>) {
         let mut graph = DiGraph::<(), Span>::with_capacity(self.stages.len(), self.stages.len());
         let nodes: Vec<NodeIndex> = self.stages.iter().map(|_| graph.add_node(())).collect();
         let mut problems = Vec::new();
@@ -44,17 +44,18 @@ impl Binding<'_> {
             .filter(|knot| knot.len() > 1 || graph.contains_edge(nodes[knot[0]], nodes[knot[0]]))
             .collect();
         knots.sort_unstable();
-        problems.extend(knots.iter().map(|knot| self.cycle(&graph, knot[0])));
-        problems
+        (knots.iter().map(|knot| self.cycle(&graph, knot)).collect(), problems)
     }
 
-    /// The shortest way from a stage back to itself.
-    fn cycle(&self, graph: &DiGraph<(), Span>, start: usize) -> Diagnostic {
-        let start = NodeIndex::new(start);
+    /// The shortest way from the first stage of a knot back to itself. Stays in the knot (which is sorted), so that
+    /// all knots together take no longer than the graph is large.
+    fn cycle(&self, graph: &DiGraph<(), Span>, knot: &[usize]) -> Diagnostic {
+        let start = NodeIndex::new(knot[0]);
         let mut came_from: HashMap<NodeIndex, NodeIndex> = HashMap::new();
         let mut queue = VecDeque::from([start]);
         'search: while let Some(node) = queue.pop_front() {
-            for next in graph.neighbors(node) {
+            let inside = |next: &NodeIndex| knot.binary_search(&next.index()).is_ok();
+            for next in graph.neighbors(node).filter(inside) {
                 if let Entry::Vacant(slot) = came_from.entry(next) {
                     slot.insert(node);
                     if next == start {

@@ -2,8 +2,9 @@
 
 use super::expand::ExpandError;
 
-/// Work that one search for a piece with `?` may cost, in character comparisons.
-const BUDGET: usize = 1 << 28;
+/// Work that one search for a piece with `?` may cost, in character comparisons: enough for 16 characters in 16 KiB.
+/// Each use in a file may cost as much, so this is small.
+const BUDGET: usize = 1 << 18;
 
 /// A pattern: pieces of fixed length with anything between them.
 #[derive(Debug, Clone, PartialEq, Eq)]

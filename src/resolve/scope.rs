@@ -2,7 +2,7 @@
 
 use super::{Environment, ExpandError, expand};
 use crate::oci::Platform;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// `--build-arg` values by name; a name given twice keeps its last value.
 #[derive(Debug, Clone, Default)]
@@ -59,6 +59,8 @@ pub struct Scope {
     pub environment: Environment,
     /// Declared ARGs in order of their first declaration, with the value that the last one gave.
     args: Vec<(String, Option<String>)>,
+    /// Where each stands in `args`.
+    places: HashMap<String, usize>,
 }
 
 /// ARGs that select what is scanned and that no command may see.
@@ -87,9 +89,12 @@ impl Scope {
         {
             self.environment.set(name, value);
         }
-        match self.args.iter_mut().find(|(known, _)| known == name) {
+        match self.places.get(name).and_then(|place| self.args.get_mut(*place)) {
             Some((_, known)) => known.clone_from(&value),
-            None => self.args.push((name.to_owned(), value.clone())),
+            None => {
+                self.places.insert(name.to_owned(), self.args.len());
+                self.args.push((name.to_owned(), value.clone()));
+            }
         }
         Ok(value)
     }
@@ -104,6 +109,6 @@ impl Scope {
 
     /// Whether an ARG instruction named it.
     pub fn is_declared(&self, name: &str) -> bool {
-        self.args.iter().any(|(known, _)| known == name)
+        self.places.contains_key(name)
     }
 }

@@ -50,8 +50,9 @@ pub fn bind<'a>(dockerfile: &'a Dockerfile, inputs: &Inputs<'a>) -> Result<Bindi
         mut problems,
         ..
     } = binder;
-    let binding = Binding {
+    let mut binding = Binding {
         escape,
+        problems: Vec::new(),
         global,
         given,
         stages,
@@ -60,12 +61,14 @@ pub fn bind<'a>(dockerfile: &'a Dockerfile, inputs: &Inputs<'a>) -> Result<Bindi
         contexts,
         names,
     };
-    problems.extend(binding.cycles());
-    if problems.is_empty() {
-        Ok(binding)
-    } else {
-        Err(problems)
+    let (cycles, unknown) = binding.cycles();
+    problems.extend(cycles);
+    if !problems.is_empty() {
+        problems.extend(unknown);
+        return Err(problems);
     }
+    binding.problems = unknown;
+    Ok(binding)
 }
 
 /// What the file alone does not say.
@@ -86,6 +89,8 @@ pub struct Inputs<'a> {
 /// Stages, with every name in them bound.
 #[derive(Debug)]
 pub struct Binding<'a> {
+    /// Sources of COPY that do not exist. The file can't be built, but nothing else depends on them.
+    pub problems: Vec<Diagnostic>,
     /// The file's escape character.
     pub escape: char,
     /// ARGs from before the first FROM and the platform ARGs, with their values.

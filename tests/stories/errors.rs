@@ -37,6 +37,19 @@ fn dockerfiles_that_make_no_sense() {
         ),
         ("FROM busybox\nSTOPSIGNAL FOO\n", 1, &["FOO"]),
         ("FROM busybox\nRUN ${x\nCOPY ${x /\n", 1, &["Dockerfile:3"]),
+        // The text, a stage, a mount and a value: all at once.
+        (
+            "FROM busybox\nVOLUME\nCOPY --from=5 / /\nRUN --mount=tagret=/x true\nSTOPSIGNAL SIGTREM\n",
+            1,
+            &[
+                "Dockerfile:2:1",
+                "Dockerfile:3:6",
+                "Dockerfile:4:5",
+                "`target`",
+                "Dockerfile:5:12",
+                "`TERM`",
+            ],
+        ),
     ];
     for (text, code, says) in table {
         let bench = Workbench::with(text);
@@ -460,4 +473,23 @@ fn a_full_disk_at_the_destination() {
         run.stderr
     );
     bench.still_builds();
+}
+
+#[test]
+fn a_file_that_is_no_dockerfile_is_not_shown_line_by_line() {
+    let bench = Workbench::with(&format!("FROM busybox\n{}", "lorem ipsum\n".repeat(1000)));
+    let run = bench.try_build(&[]).fails(1);
+    let run = run.says([
+        "unknown instruction `lorem`",
+        "Dockerfile:2:1",
+        "900 more errors are not shown",
+    ]);
+    assert!(run.stderr.lines().count() < 1000, "{}", run.stderr.len());
+    // A line that is longer than any editor shows is one error, and drawn in part.
+    bench.dockerfile(&format!("FROM busybox\nRUN {}\n", "x".repeat(70_000)));
+    let run = bench
+        .try_build(&[])
+        .fails(1)
+        .says(["Dockerfile:2:1", "longer than 65535 bytes", "continuations"]);
+    assert!(run.stderr.len() < 2000, "{}", run.stderr.len());
 }

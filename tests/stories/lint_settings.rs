@@ -1,8 +1,9 @@
 //! What `varve lint` is told: files, variables, comments and known findings.
 
 use crate::lint::{Desk, TWO, shorthand};
-use crate::support::Workbench;
+use crate::support::{Workbench, peer};
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
 #[test]
 fn hadolints_configuration_is_found_where_hadolint_finds_it() {
@@ -301,4 +302,51 @@ fn known_findings_are_left_out_until_their_line_changes() {
     desk.lint(&["--baseline", "nowhere.json"])
         .fails(2)
         .says(["nowhere.json"]);
+}
+
+#[test]
+fn an_installed_shellcheck_is_started_once_for_all_files() {
+    if !peer("shellcheck") {
+        return;
+    }
+    let text =
+        "FROM debian:12\nARG known\nRUN echo $known && \\\n  ls $unknown\n# hadolint ignore=SC2046\nRUN ls $(pwd)\n";
+    let bench = Workbench::bare();
+    // Temporary files go where the test can see them.
+    let temporary = bench.text("home");
+    let desk = Desk(bench.variable("TMPDIR", &temporary))
+        .and("Dockerfile", text)
+        .and("sub/Dockerfile", "FROM debian:12\nRUN x=`pwd`\n");
+    let counts = desk.0.text("work/starts");
+    desk.write("sc", format!("#!/bin/sh\necho >> {counts}\nexec shellcheck \"$@\"\n"));
+    fs::set_permissions(desk.0.path("work/sc"), fs::Permissions::from_mode(0o755)).unwrap();
+    let only = ["--only", "SC2086,SC2046,SC2006", "-f", "json"];
+    let words = |more: &[&'static str]| only.iter().copied().chain(more.iter().copied()).collect::<Vec<_>>();
+    let run = desk.lint(&words(&["--shellcheck", "./sc"])).fails(1);
+    assert_eq!(
+        shorthand(&run.stdout),
+        ["SC2086 Dockerfile:4", "SC2006 sub/Dockerfile:2"]
+    );
+    assert!(
+        run.stdout.contains("\"start\":{\"column\":6,\"line\":4,"),
+        "{}",
+        run.stdout
+    );
+    assert_eq!(desk.read("starts").lines().count(), 1);
+    assert_eq!(
+        shorthand(&desk.lint(&words(&["--shellcheck", "off"])).succeeds().stdout),
+        [""; 0]
+    );
+    desk.lint(&words(&["--shellcheck", "./none"]))
+        .fails(2)
+        .says(["cannot start", "none"]);
+    desk.write("sc", "#!/bin/sh\necho no such option >&2\n");
+    desk.lint(&words(&["--shellcheck", "./sc"]))
+        .fails(2)
+        .says(["no such option"]);
+    assert_eq!(
+        fs::read_dir(desk.0.path("home")).unwrap().count(),
+        0,
+        "nothing is left behind"
+    );
 }

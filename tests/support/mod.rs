@@ -9,7 +9,7 @@ mod run;
 mod ssh;
 
 pub use image::{Image, Kind, Node, untar};
-pub use peers::{busybox, peer, python_peer, root, skip, user_namespaces};
+pub use peers::{busybox, peer, python_module, python_peer, root, skip, user_namespaces};
 pub use repository::{Repositories, THEN};
 pub use run::{Run, Running};
 pub use ssh::{Agent, openssh};

@@ -39,6 +39,23 @@ pub fn python_peer(program: &str) -> Option<PathBuf> {
     Some(path)
 }
 
+/// The interpreter of the same environment, when it has that module; when not, the test is skipped.
+#[track_caller]
+pub fn python_module(module: &str) -> Option<PathBuf> {
+    let python = python_peer("python3")?;
+    let found = Command::new(&python)
+        .args(["-c", &format!("import {module}")])
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success());
+    if !found {
+        skip(&format!(
+            "Python's `{module}` is not in target/peers; tests/run.sh puts it there"
+        ));
+    }
+    found.then_some(python)
+}
+
 /// Whether the tests run as root; when not, the test is skipped.
 #[track_caller]
 pub fn root() -> bool {

@@ -294,7 +294,6 @@ fn not_a_base(title: &String) -> bool {
 
 /// One step as the log tells it.
 #[derive(Debug)]
-#[expect(dead_code, reason = "the tag is for the eyes of whoever reads a failure")]
 pub struct Step {
     pub tag: String,
     pub title: String,

@@ -1,5 +1,6 @@
 //! What can be typed after `varve lint`, and after `hadolint`.
 
+use crate::cli::arguments::StoreArguments;
 use crate::lint::config::Settings;
 use crate::lint::formats::Format;
 use crate::lint::{LabelKind, Level, canonical, suggestion};
@@ -30,6 +31,13 @@ pub(in crate::cli) struct LintArguments {
     /// Files, directories (for all Dockerfiles in them that git does not ignore), patterns, or `-` for standard input
     #[arg(value_name = "PATH", default_value = ".")]
     pub(super) paths: Vec<PathBuf>,
+
+    /// Look at an image in place of files: a name or ID of the store's, or the path of an OCI layout; repeatable
+    #[arg(long = "image", value_name = "IMAGE", conflicts_with_all = ["paths", "fix", "diff", "baseline", "write_baseline"])]
+    pub(super) images: Vec<String>,
+
+    #[command(flatten)]
+    pub(super) store: StoreArguments,
 
     /// Look at the preview rules too
     #[arg(long)]

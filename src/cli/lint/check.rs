@@ -2,13 +2,15 @@
 
 use super::baseline::Baseline;
 use super::configuration::Holding;
+use super::shellcheck::{Shellcheck, scripts};
+use super::surroundings::context;
 use crate::cli::files::read;
 use crate::context::find_ignore;
 use crate::diagnostic::Source;
 use crate::dockerfile::{Parsed, parse};
 use crate::lint::formats::Linted;
 use crate::lint::{
-    Document, Family, Finding, Repair, Safety, Surroundings, lint, not_text, repair, silence, too_large,
+    Document, Family, Finding, Options, Repair, Safety, Surroundings, lint, not_text, repair, silence, too_large,
 };
 use rayon::prelude::*;
 use std::io;
@@ -56,10 +58,15 @@ pub(super) struct Manner<'a> {
     pub(super) fix: Option<Safety>,
     /// Findings that are known, and not fixed.
     pub(super) baseline: Option<&'a Baseline>,
+    /// Who looks at the text of RUN.
+    pub(super) shellcheck: &'a Shellcheck,
 }
 
 /// What was found in each, in order; files that can't be read give an error.
 pub(super) fn check(jobs: &[Job], manner: Manner<'_>) -> Vec<io::Result<Checked>> {
+    manner
+        .shellcheck
+        .prepare(|| jobs.par_iter().flat_map_iter(scripts_of).collect());
     match jobs {
         // One file is not worth a pool of threads.
         [job] => vec![check_one(job, manner)],
@@ -83,7 +90,7 @@ fn check_one(job: &Job, manner: Manner<'_>) -> io::Result<Checked> {
     let repaired = manner.fix.map(|safety| {
         let known = manner.baseline.map(|baseline| baseline.for_file(&job.path));
         let repair = repair(&job.name, &text, safety, |source, parsed| {
-            let findings = find(source, parsed, job, as_hadolint);
+            let findings = find(source, parsed, job, manner);
             let Some(mut known) = known.clone() else {
                 return findings;
             };
@@ -103,7 +110,7 @@ fn check_one(job: &Job, manner: Manner<'_>) -> io::Result<Checked> {
         job.name.as_str(),
         repaired.as_ref().map_or(text, |repaired| repaired.repair.text.clone()),
     );
-    let findings = find(&source, &parse(source.text()), job, as_hadolint);
+    let findings = find(&source, &parse(source.text()), job, manner);
     // A file without findings is not shown.
     let source = match findings.is_empty() {
         true => Source::new(job.name.as_str(), ""),
@@ -115,27 +122,36 @@ fn check_one(job: &Job, manner: Manner<'_>) -> io::Result<Checked> {
     })
 }
 
-fn find(source: &Source, parsed: &Parsed, job: &Job, as_hadolint: bool) -> Vec<Finding> {
+fn find(source: &Source, parsed: &Parsed, job: &Job, manner: Manner<'_>) -> Vec<Finding> {
+    let as_hadolint = manner.as_hadolint;
     let settings = &job.holding.settings;
     let options = settings.options();
-    let mut selection = settings.selection(from_configuration(job).as_deref());
+    let mut selection = job.holding.selection(&job.path);
     if as_hadolint {
         selection.families = vec![Family::Hadolint];
     }
     // A problem with the ignore file is the build's to tell.
-    let ignore = match as_hadolint || job.path == Path::new("-") {
+    let directory = match as_hadolint || job.path == Path::new("-") {
         true => None,
-        false => find_ignore(job.path.parent().unwrap_or(Path::new("")), Some(&job.path)).ok(),
+        false => Some(job.path.parent().unwrap_or(Path::new(""))),
     };
+    let ignore = directory.and_then(|directory| find_ignore(directory, Some(&job.path)).ok());
+    let context = directory.and_then(|directory| context(directory, parsed));
     let surroundings = Surroundings {
         ignore: ignore
             .as_ref()
             .filter(|found| found.path.is_some())
             .map(|found| &found.ignore),
+        // Without a word about the ignore file nobody knows that there is none.
+        context: context.as_ref().filter(|_| ignore.is_some()),
         ..Surroundings::default()
     };
     let document = Document::new(source, parsed, &options).with_surroundings(surroundings);
     let mut findings = lint(&document, &selection);
+    if selection.only.is_empty() || selection.only.iter().any(|code| code.starts_with("SC")) {
+        findings.extend(selection.apply(manner.shellcheck.findings(&document)));
+        findings.sort_by(|one, other| (one.span, &one.code).cmp(&(other.span, &other.code)));
+    }
     if settings.disable_ignore_pragma != Some(true) {
         findings = silence(&document, &selection, findings);
     }
@@ -144,8 +160,25 @@ fn find(source: &Source, parsed: &Parsed, job: &Job, as_hadolint: bool) -> Vec<F
             return vec![findings.swap_remove(broken)];
         }
         findings.sort_by(|one, other| (one.line, &one.code).cmp(&(other.line, &other.code)));
+        // Several places of a RUN look alike when all stand in its first line.
+        let said = |finding: &Finding| (finding.line, finding.code.to_string(), finding.message.clone());
+        findings.dedup_by(|one, other| one.code.starts_with("SC") && said(one) == said(other));
     }
     findings
+}
+
+/// The scripts of a file, if it can be read now: standard input can't be read twice.
+fn scripts_of(job: &Job) -> Vec<String> {
+    if job.path == Path::new("-") {
+        return Vec::new();
+    }
+    let bytes = read(&job.path, LARGEST).unwrap_or_default();
+    if bytes.len() > LARGEST || not_text(&bytes).is_some() {
+        return Vec::new();
+    }
+    let source = Source::new(job.name.as_str(), String::from_utf8(bytes).unwrap_or_default());
+    let options = Options::default();
+    scripts(&Document::new(&source, &parse(source.text()), &options))
 }
 
 fn refused(job: &Job, (text, finding): (String, Finding)) -> Linted {
@@ -153,11 +186,4 @@ fn refused(job: &Job, (text, finding): (String, Finding)) -> Linted {
         source: Source::new(job.name.as_str(), text),
         findings: vec![finding],
     }
-}
-
-/// The file's path from where its configuration is.
-fn from_configuration(job: &Job) -> Option<PathBuf> {
-    let directory = std::path::absolute(job.holding.file.as_ref()?).ok()?;
-    let path = std::path::absolute(&job.path).ok()?;
-    path.strip_prefix(directory.parent()?).ok().map(Path::to_path_buf)
 }

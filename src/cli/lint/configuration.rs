@@ -5,8 +5,8 @@
 use super::arguments::{format, label, threshold};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::note;
-use crate::lint::canonical;
 use crate::lint::config::{Complaint, Kind, Settings, hadolint_yaml, varve_toml};
+use crate::lint::{Selection, canonical};
 use std::collections::HashMap;
 use std::env;
 use std::fs::File;
@@ -41,6 +41,20 @@ pub(super) struct Holding {
     pub(super) file: Option<PathBuf>,
 }
 
+impl Holding {
+    /// The rules for the file at `path`.
+    pub(super) fn selection(&self, path: &Path) -> Selection {
+        self.settings.selection(self.relative(path).as_deref())
+    }
+
+    /// `path` from where the configuration is.
+    fn relative(&self, path: &Path) -> Option<PathBuf> {
+        let directory = std::path::absolute(self.file.as_ref()?).ok()?;
+        let path = std::path::absolute(path).ok()?;
+        path.strip_prefix(directory.parent()?).ok().map(Path::to_path_buf)
+    }
+}
+
 #[derive(Debug)]
 struct Found {
     path: PathBuf,
@@ -48,8 +62,13 @@ struct Found {
 }
 
 impl Configuration {
-    /// Reads the environment, and the file `named` or hadolint's own.
-    pub(super) fn new(command: Settings, named: Option<&Path>, as_hadolint: bool) -> Result<Self, Failure> {
+    /// Reads the environment, and the file `named` or hadolint's own, which is looked for `here` first.
+    pub(super) fn new(
+        command: Settings,
+        named: Option<&Path>,
+        here: &Path,
+        as_hadolint: bool,
+    ) -> Result<Self, Failure> {
         let mut configuration = Self {
             environment: environment(as_hadolint)?,
             command,
@@ -63,7 +82,7 @@ impl Configuration {
                 path: path.to_path_buf(),
                 settings: Settings::default(),
             })),
-            None => match hadolints().into_iter().find(|path| path.is_file()) {
+            None => match hadolints(here).into_iter().find(|path| path.is_file()) {
                 Some(path) => configuration.read(&path)?,
                 None => None,
             },
@@ -169,9 +188,9 @@ fn text(path: &Path) -> std::io::Result<String> {
     String::from_utf8(bytes).map_err(|_| std::io::Error::other("it is not UTF-8 text"))
 }
 
-/// Where hadolint looks, in its order.
-fn hadolints() -> Vec<PathBuf> {
-    let mut bases = vec![PathBuf::from(".hadolint")];
+/// Where hadolint looks, in its order, when it is started `here`.
+fn hadolints(here: &Path) -> Vec<PathBuf> {
+    let mut bases = vec![here.join(".hadolint")];
     let home = env::var_os("HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
     let config = env::var_os("XDG_CONFIG_HOME").filter(|config| !config.is_empty());
     let config = config

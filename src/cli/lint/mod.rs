@@ -5,26 +5,34 @@ mod baseline;
 mod check;
 mod configuration;
 mod fix;
+mod image;
+mod shellcheck;
+mod standing;
+mod surroundings;
 
 pub(super) use arguments::LintArguments;
+pub(super) use standing::Standing;
 
 use super::failure::{Exit, Failure, Usage};
 use super::files::{matching, plain};
 use super::{end, note, print};
+use crate::diagnostic::visible;
 use crate::lint::config::Settings;
 use crate::lint::formats::{Format, Linted, Report};
-use crate::lint::{Level, Safety, State, explain, find, rules};
+use crate::lint::{Level, Safety, State, every_rule, explain, find};
 use arguments::{HadolintArguments, SharedArguments, code};
 use baseline::Baseline;
 use check::{Job, Manner, check};
 use clap::Parser as _;
-use configuration::Configuration;
+use configuration::{Configuration, Holding};
 use fix::{Fixes, Fixing};
+use shellcheck::Shellcheck;
 use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The hadolint whose rules these are.
 const HADOLINT: &str = "2.15.1";
@@ -49,6 +57,17 @@ pub(super) fn run(arguments: LintArguments) -> Result<Exit, Failure> {
         ..arguments.shared.settings(code).map_err(Usage::new)?
     };
     let mut files = Vec::new();
+    if !arguments.images.is_empty() {
+        let run = Run {
+            shared: &arguments.shared,
+            files,
+            baseline: None,
+            write_baseline: None,
+            as_hadolint: false,
+            fixing: None,
+        };
+        return run.run_images(command, &arguments.images, arguments.store.root.as_deref());
+    }
     let mut seen = HashSet::new();
     for path in &arguments.paths {
         for file in matching(path).map_err(|failure| Failure {
@@ -125,7 +144,8 @@ impl Run<'_> {
     fn run(self, command: Settings) -> Result<Exit, Failure> {
         let here = std::env::current_dir()
             .map_err(|error| refused(format!("cannot find out the working directory: {error}")))?;
-        let mut configuration = Configuration::new(command, self.shared.config.as_deref(), self.as_hadolint)?;
+        let mut configuration =
+            Configuration::new(command, self.shared.config.as_deref(), Path::new(""), self.as_hadolint)?;
         let whole = configuration.holding(&here)?;
         let jobs = self.jobs(&mut configuration, &here)?;
         if whole.settings.verbose == Some(true) {
@@ -143,12 +163,17 @@ impl Run<'_> {
 
         let (mut files, mut fails, mut unread) = (Vec::new(), false, false);
         let mut paths = Vec::new();
+        let shellcheck = Shellcheck::new(whole.settings.shellcheck.as_deref());
         let manner = Manner {
             as_hadolint: self.as_hadolint,
             fix: self.fixing.map(|fixing| fixing.safety),
             baseline: baseline.as_ref(),
+            shellcheck: &shellcheck,
         };
         let checked = check(&jobs, manner);
+        if let Some(error) = shellcheck.failure() {
+            return Err(refused(error));
+        }
         let mut fixes = self.fixing.map(Fixes::new);
         for (job, result) in jobs.iter().zip(checked) {
             let mut linted = match result {
@@ -196,21 +221,23 @@ impl Run<'_> {
             ));
         }
 
-        let formats = self.formats(&whole.settings);
+        let exit = self.hand_out(&whole.settings, &files, fails)?;
+        Ok(if unread { Exit::Usage } else { exit })
+    }
+
+    /// The settings that hold in a directory.
+    fn settings_at(&self, command: Settings, directory: &Path) -> Result<Arc<Holding>, Failure> {
+        Configuration::new(command, self.shared.config.as_deref(), Path::new(""), self.as_hadolint)?.holding(directory)
+    }
+
+    /// Writes what was found in every format that is wanted, and says how the program ends.
+    fn hand_out(&self, settings: &Settings, found: &[Linted], fails: bool) -> Result<Exit, Failure> {
+        let formats = self.formats(settings);
         for (format, output) in &formats {
-            self.write(
-                *format,
-                output.as_deref(),
-                &files,
-                whole.settings.no_color == Some(true),
-            )?;
+            self.write(*format, output.as_deref(), found, settings.no_color == Some(true))?;
         }
-        let is_quiet = whole.settings.no_fail == Some(true) || formats.iter().all(|(format, _)| format.never_fails());
-        Ok(match unread {
-            true => Exit::Usage,
-            false if fails && !is_quiet => Exit::Failed,
-            false => Exit::Done,
-        })
+        let is_quiet = settings.no_fail == Some(true) || formats.iter().all(|(format, _)| format.never_fails());
+        Ok(if fails && !is_quiet { Exit::Failed } else { Exit::Done })
     }
 
     fn jobs(&self, configuration: &mut Configuration, here: &Path) -> Result<Vec<Job>, Failure> {
@@ -326,16 +353,14 @@ fn tell_settings(jobs: &[Job]) {
                 None => note("configuration: none"),
             }
             let settings = &job.holding.settings;
-            note(&format!("  ignored: {}", settings.ignored.join(", ")));
+            note(&visible(&format!("  ignored: {}", settings.ignored.join(", "))));
             for (level, code) in &settings.levels {
                 note(&format!("  {code}: {level}"));
             }
             let threshold = settings.failure_threshold.unwrap_or(Level::Info);
             note(&format!("  failure threshold: {threshold}"));
-            note(&format!(
-                "  trusted registries: {}",
-                settings.trusted_registries.join(", ")
-            ));
+            let registries = settings.trusted_registries.join(", ");
+            note(&visible(&format!("  trusted registries: {registries}")));
         }
     }
 }
@@ -359,7 +384,7 @@ fn tell(word: &str) -> Result<Exit, Failure> {
 /// A line for each rule: code, level, state, fix, name.
 fn list() -> Result<Exit, Failure> {
     let mut lines = String::new();
-    for rule in rules() {
+    for rule in every_rule() {
         let state = match rule.state {
             State::On => "on",
             State::Preview => "preview",

@@ -177,7 +177,14 @@ impl Keys {
                 }
             }
             "baseline" => settings.baseline = self.text(key, node).map(|(_, text)| text),
-            "shellcheck" => settings.shellcheck = self.text(key, node).map(|(_, text)| text),
+            "shellcheck" => {
+                // A file in a directory that somebody else wrote must not name a program to start.
+                match self.text(key, node) {
+                    Some((_, word)) if ["auto", "off"].contains(&word.as_str()) => settings.shellcheck = Some(word),
+                    Some((line, word)) => self.one_of(line, key, &word, &["auto", "off"]),
+                    None => {}
+                }
+            }
             "strict-labels" => settings.strict_labels = self.truth(key, node),
             "disable-ignore-pragma" => settings.disable_ignore_pragma = self.truth(key, node),
             "no-fail" => settings.no_fail = self.truth(key, node),
@@ -362,6 +369,8 @@ mod tests {
         );
         let (settings, complaints) = varve_toml("[lnt]\na = 1\n");
         assert!(settings.is_none() && complaints[0].line == 1);
+        let (_, complaints) = varve_toml("[lint]\nshellcheck = \"./a-program\"\n");
+        assert_eq!(complaints[0].line, 2, "a configuration names no program");
         let (_, complaints) = varve_toml("[lint]\n[lint.per-file-ignores]\n\"a[\" = []\n[lint.label-schema]\nx = 1\n");
         assert_eq!(complaints.iter().map(|c| c.line).collect::<Vec<_>>(), [3, 5]);
     }

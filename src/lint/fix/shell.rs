@@ -31,14 +31,17 @@ enum Unit<'a> {
 ///
 /// - blanks between words, quotes around text that needs none, backticks written as `$( )`;
 /// - words added that begin with `-`;
-/// - `apt` called as `apt-get` or `apt-cache`.
+/// - `apt` called as `apt-get` or `apt-cache`;
+/// - packages at the end of an installation in another order.
 ///
 /// Quotes around a variable are none of them: what a command gets may change.
 pub(super) fn is_safe_text(old: &str, new: &str, dialect: Dialect) -> bool {
     if is_same_text(old, new, dialect) {
         return true;
     }
-    let (old, new) = (units(old, dialect), units(new, dialect));
+    let (mut old, mut new) = (units(old, dialect), units(new, dialect));
+    sort_packages(&mut old);
+    sort_packages(&mut new);
     let (mut at, mut next) = (0, 0);
     while next < new.len() {
         if old.get(at) == Some(&new[next]) {
@@ -54,6 +57,47 @@ pub(super) fn is_safe_text(old: &str, new: &str, dialect: Dialect) -> bool {
         }
     }
     at == old.len()
+}
+
+/// Sorts the packages that an installation ends with: its order means nothing to the package manager.
+fn sort_packages(units: &mut [Unit<'_>]) {
+    let ends = |unit: &Unit<'_>| !matches!(unit, Unit::Text(_) | Unit::Blank);
+    for command in units.split_mut(ends) {
+        let text = |unit: &Unit<'_>| match unit {
+            Unit::Text(text) => text.iter().map(|(c, _)| c).collect::<String>(),
+            _ => String::new(),
+        };
+        let words: Vec<usize> = (0..command.len()).filter(|&at| command[at] != Unit::Blank).collect();
+        let Some(verb) = words.get(..2).and_then(|first| {
+            let verbs: &[&str] = match text(&command[first[0]]).as_str() {
+                "apt-get" | "apt" | "aptitude" | "yum" | "dnf" | "microdnf" | "tdnf" => &["install"],
+                "apk" => &["add"],
+                "zypper" => &["install", "in"],
+                _ => return None,
+            };
+            words[1..]
+                .iter()
+                .position(|&at| verbs.contains(&text(&command[at]).as_str()))
+        }) else {
+            continue;
+        };
+        // The word behind a flag may be the flag's value.
+        let switches = ["-y", "--yes", "-q", "-qq", "--no-install-recommends", "--no-cache"];
+        let mut first = words.len();
+        while first > verb + 2 && !text(&command[words[first - 1]]).starts_with('-') {
+            first -= 1;
+        }
+        let flag = text(&command[words[first - 1]]);
+        if flag.starts_with('-') && !switches.contains(&flag.as_str()) {
+            first += 1;
+        }
+        let places = words.get(first..).unwrap_or_default();
+        let mut sorted: Vec<Unit<'_>> = places.iter().map(|&at| command[at].clone()).collect();
+        sorted.sort_by_key(text);
+        for (&at, unit) in places.iter().zip(sorted) {
+            command[at] = unit;
+        }
+    }
 }
 
 /// How many units at the front are a word that begins with `-` and the blank before or behind it.
@@ -294,6 +338,12 @@ mod tests {
             ("a *", "a '*'", false),
             ("a '*'", "a \"*\"", true),
             ("a $(b)", "a \"$(b)\"", false),
+            ("apt-get install -y b a && x", "apt-get install -y a b && x", true),
+            ("apk add --no-cache -t d b a", "apk add --no-cache -t d a b", true),
+            ("apk add -t d b", "apk add -t b d", false),
+            ("apt-get install b a", "apt-get install a c", false),
+            ("apt-get install a; x y", "apt-get install x; a y", false),
+            ("install b a", "install a b", false),
             ("a b", "a b c", false),
             ("a b", "a && b", false),
             ("a b", "ab", false),

@@ -5,8 +5,9 @@ mod fixes;
 mod hadolint;
 mod varve;
 
-pub(super) use varve::unused_ignore;
+pub(super) use varve::vv001;
 
+use super::image::image_rules;
 use super::rule::Rule;
 use std::sync::LazyLock;
 
@@ -18,10 +19,15 @@ pub fn rules() -> &'static [&'static Rule] {
     &RULES
 }
 
-/// The rule with this code or name, ignoring case.
-pub fn find(code: &str) -> Option<&'static Rule> {
+/// All rules, those about images among them, which stand in another list.
+pub fn every_rule() -> impl Iterator<Item = &'static Rule> {
     rules()
         .iter()
         .copied()
-        .find(|rule| rule.code.eq_ignore_ascii_case(code) || rule.name.eq_ignore_ascii_case(code))
+        .chain(image_rules().iter().map(|rule| &rule.rule))
+}
+
+/// The rule with this code or name, ignoring case; one about images too.
+pub fn find(code: &str) -> Option<&'static Rule> {
+    every_rule().find(|rule| rule.code.eq_ignore_ascii_case(code) || rule.name.eq_ignore_ascii_case(code))
 }

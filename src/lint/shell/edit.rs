@@ -4,6 +4,7 @@ use super::{Command, Form, Link, Run, Text};
 use crate::diagnostic::Span;
 use crate::lint::Edit;
 use crate::lint::document::Document;
+use std::ops::Range;
 
 impl Run<'_> {
     /// Puts `new`, a word, behind the word `after`. `None` where that is no whole member of a JSON array.
@@ -37,4 +38,23 @@ impl Run<'_> {
         let around = document.text(around);
         around.len() >= 2 && around.starts_with('"') && around.ends_with('"')
     }
+}
+
+/// Puts `text` in place of these bytes of the script. `None` where a continuation or the like stands among them.
+pub(in crate::lint) fn edit_of(run: &Run<'_>, range: Range<usize>, text: &str) -> Option<Edit> {
+    if range.is_empty() {
+        // At a line break: with the word that it belongs to.
+        let before = range.start.checked_sub(1).filter(|at| {
+            let byte = run.script.text.as_bytes().get(*at);
+            byte.is_some_and(|byte| !byte.is_ascii_whitespace())
+        });
+        let at = match before {
+            Some(at) => run.script.span(at..at + 1).end,
+            None => run.script.span(range.start..range.start + 1).start,
+        };
+        return Some(Edit::insert(at, text));
+    }
+    run.script
+        .is_exact(range.clone())
+        .then(|| Edit::replace(run.script.span(range), text))
 }

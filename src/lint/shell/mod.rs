@@ -14,6 +14,7 @@ mod walk;
 
 pub use command::{Assignment, Command, Flag, Link, Pipe, Redirect, Text};
 pub use dialect::{Dialect, Shell};
+pub(super) use edit::edit_of;
 pub use script::Script;
 
 use super::document::Document;

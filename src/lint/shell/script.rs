@@ -14,6 +14,8 @@ pub struct Script {
     pub text: String,
     /// Whether `text` is no valid shell. Then there are no commands.
     pub broken: bool,
+    /// Whether `text` is longer or nests deeper than what is looked at. Then it counts as broken too.
+    pub unread: bool,
     /// In order of writing.
     pub commands: Vec<Command>,
     /// Every `|` and `|&`.

@@ -186,3 +186,17 @@ fn hostile_scripts_end() {
         commands(&format!("FROM x\nRUN {script}\n"));
     }
 }
+
+#[test]
+fn what_is_too_long_is_not_called_broken_shell() {
+    let chain = format!("FROM x\nRUN {}b\nRUN c\n", "a && ".repeat(2_000));
+    let deep = format!("FROM x\nRUN {}a{}\n", "( ".repeat(200), " )".repeat(200));
+    for text in [chain, deep] {
+        with_runs(&text, |_, runs| {
+            assert!(runs[0].script.unread && runs[0].commands().is_empty());
+        });
+    }
+    with_runs("FROM x\nRUN a && (b\n", |_, runs| {
+        assert!(runs[0].script.broken && !runs[0].script.unread);
+    });
+}

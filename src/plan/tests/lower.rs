@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 /// What a test may ask for.
 #[derive(Default)]
-struct Ask<'a> {
+pub(super) struct Ask<'a> {
     args: &'a [(&'a str, &'a str)],
     contexts: &'a [(&'a str, &'a str)],
     target: Option<&'a str>,
@@ -19,7 +19,7 @@ struct Ask<'a> {
     labels: &'a [(&'a str, &'a str)],
 }
 
-fn lowered(text: &str, ask: &Ask<'_>) -> Result<Graph, Vec<Diagnostic>> {
+pub(super) fn lowered(text: &str, ask: &Ask<'_>) -> Result<Graph, Vec<Diagnostic>> {
     let parsed = parse(text);
     assert!(parsed.diagnostics.is_empty(), "{text}: {:?}", parsed.diagnostics);
     let contexts: BTreeMap<String, NamedContext> = ask
@@ -101,7 +101,7 @@ fn check_with(text: &str, ask: &Ask<'_>, want: &[&str]) -> Graph {
 }
 
 #[track_caller]
-fn check_errors(text: &str, wanted: &[&str]) {
+pub(super) fn check_errors(text: &str, wanted: &[&str]) {
     let problems = lowered(text, &Ask::default()).expect_err(text);
     let got: Vec<String> = problems
         .iter()
@@ -432,57 +432,6 @@ fn copies() {
 }
 
 #[test]
-fn errors_come_together() {
-    check_errors(
-        "FROM busybox\nSTOPSIGNAL SIGTREM\nEXPOSE 70000\nENV A=\"${A:?set A}\"\nRUN --mount=type=bnd,target=/x true\n\
-         COPY --chmod=9 a b\nCOPY http://x/y z\nVOLUME $NOPE",
-        &[
-            "invalid signal: `SIGTREM` [\"did you mean `TERM`?\"]",
-            "invalid containerPort: `70000`",
-            "set A",
-            "unsupported mount type `bnd` [\"did you mean `bind`?\"]",
-            "invalid chmod parameter: `9`",
-            "can't be a URL for COPY",
-            "VOLUME specified can not be an empty string",
-        ],
-    );
-    check_errors(
-        "FROM busybox\nRUN --network=wifi x\nHEALTHCHECK --interval=1ns CMD x\nFROM scratch AS 1",
-        &[
-            "invalid network mode `wifi`",
-            "cannot be less than 1ms",
-            "`1` is an invalid name",
-        ],
-    );
-    check_errors(
-        "FROM busybox AS a\nCOPY --from=b / /\nFROM a AS b\nRUN x\nFROM a",
-        &["circular dependency"],
-    );
-    check_errors(
-        "FROM busybox AS a\nCOPY --from=b / /\nFROM busybox AS b\nFROM a",
-        &["cannot copy from stage `b`, it needs to be defined before the current stage `a`"],
-    );
-    check_errors(
-        "FROM busybox\nCOPY --from=$A / /",
-        &["doesn't support variable expansion"],
-    );
-    check_errors(
-        "FROM busybox\nADD --checksum=sha256:1 a b",
-        &["checksum requires HTTP(S) or Git sources"],
-    );
-    check_errors(
-        "FROM busybox\nADD --checksum=sha256:1 http://a b",
-        &["invalid checksum"],
-    );
-    check_errors(
-        "FROM busybox\nRUN --mount=type=tmpfs,target=/x/.. true",
-        &["invalid mount target"],
-    );
-    check_errors("FROM busybox\nENV $X=1", &["can not be blank"]);
-    check_errors("FROM busybox\nRUN --device=gpu x", &["no devices"]);
-}
-
-#[test]
 fn unreachable_stages_are_not_lowered() {
     check(
         "FROM nowhere AS a\nSTOPSIGNAL NOPE\nEXPOSE 70000\nCOPY --from=$X / /\nFROM scratch",
@@ -581,30 +530,6 @@ fn odd_working_directories() {
     );
     assert_eq!((made[1].path.as_str(), made[1].user.as_str()), ("/a/x", "app"));
     assert_eq!(graph.target.config.config.working_dir, "/a/x");
-}
-
-#[test]
-fn growth_has_an_end() {
-    let text = format!(
-        "FROM busybox\nENV A={}\n{}",
-        "x".repeat(1000),
-        "ENV A=$A$A\n".repeat(40)
-    );
-    let problems = lowered(&text, &Ask::default()).unwrap_err();
-    assert!(
-        problems[0].message.contains("more than 1048576 bytes"),
-        "{}",
-        problems[0].message
-    );
-    let text = format!("FROM busybox\nENV A={}\n{}", "x".repeat(60_000), {
-        (0..40).map(|number| format!("ENV A{number}=$A\n")).collect::<String>()
-    });
-    let problems = lowered(&text, &Ask::default()).unwrap_err();
-    assert!(
-        problems[0].message.contains("larger than 2 MiB"),
-        "{}",
-        problems[0].message
-    );
 }
 
 #[test]

@@ -3,5 +3,7 @@
 mod conformance;
 mod epoch;
 mod images;
+mod limits;
 mod lower;
+mod problems;
 mod random;

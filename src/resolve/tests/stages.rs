@@ -17,7 +17,11 @@ fn shown(text: &str, args: &[(&str, &str)], target: Option<&str>, contexts: &[&s
         build_platform: &platform,
         target_platform: &platform,
     };
-    match bind(&parsed.dockerfile, &inputs) {
+    let bound = match bind(&parsed.dockerfile, &inputs) {
+        Ok(binding) if !binding.problems.is_empty() => Err(binding.problems),
+        other => other,
+    };
+    match bound {
         Ok(binding) => {
             let bases: Vec<String> = binding
                 .stages

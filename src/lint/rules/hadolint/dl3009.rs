@@ -34,10 +34,13 @@ ONBUILD RUN apt update && rm -rf /var/lib/apt/lists/*
 FROM debian:12
 RUN --mount=type=cache,target=/var/lib/apt --mount=type=bind,target=/var/cache/apt apt-get update | cat
 
-=== fires on 2: in a stage that another builds on
+=== fires on 2, 4: in a stage that another builds on
 FROM debian:12 AS one
 RUN apt-get update
-FROM one
+FROM alpine:3.20
+RUN apt-get update
+FROM alpine:3.20
+FROM one:1
 
 === clean: removed, mounted, or in a stage that is thrown away
 FROM debian:12 AS one
@@ -52,6 +55,7 @@ RUN --mount=type=cache,target=/var/lib/apt/ --mount=type=tmpfs,dst=/var/cache/ap
 const LISTS: &str = "/var/lib/apt/lists";
 
 fn check(document: &Document<'_>, findings: &mut Findings) {
+    let kept = support::kept(document);
     for run in document.runs() {
         let Some(command) = run.commands().iter().find(|command| updates(command)) else {
             continue;
@@ -61,7 +65,7 @@ fn check(document: &Document<'_>, findings: &mut Findings) {
         if is_removed
             || mounted(LISTS)
             || (mounted("/var/lib/apt") && mounted("/var/cache/apt"))
-            || !support::is_kept(document, run)
+            || run.stage.is_some_and(|stage| !kept[stage])
         {
             continue;
         }

@@ -3,6 +3,7 @@
 use super::support;
 use crate::dockerfile::{Body, Instruction, Keyword, Word};
 use crate::lint::{Command, Docs, Document, Family, Findings, Fixable, Level, Rule, State};
+use std::collections::HashMap;
 
 pub(super) static RULE: Rule = Rule {
     code: "DL3010",
@@ -13,7 +14,7 @@ pub(super) static RULE: Rule = Rule {
     state: State::On,
     fixable: Fixable::No,
     docs: Docs {
-        what: "A `COPY` of an archive that a later `RUN` of the stage unpacks.",
+        what: "A `COPY` of an archive into the last stage that a later `RUN` unpacks.",
         why: "The archive stays in a layer for good beside what came out of it; `ADD` unpacks it on the way in.",
         example: "FROM debian:12\nCOPY app.tar.gz /tmp/\nRUN tar -xzf /tmp/app.tar.gz\n",
         instead: "FROM debian:12\nADD app.tar.gz /tmp/\n",
@@ -35,9 +36,11 @@ FROM debian:12 AS one
 RUN tar -xf a.tar
 COPY a.tar b.zip /x/
 COPY --from=two c.tar /x/
-RUN tar -cf a.tar x && tar xf a.tar && unzip b.zip && tar -xf c.tar
+COPY d.tar /x/
+RUN tar -xf d.tar
 FROM debian:12
-RUN tar -xf a.tar
+COPY a.tar b.zip /x/
+RUN tar -cf a.tar x && tar xf a.tar && unzip b.zip && tar -xf c.tar
 ",
 };
 
@@ -58,36 +61,33 @@ const UNPACKERS: &[&str] = &[
 ];
 
 fn check(document: &Document<'_>, findings: &mut Findings) {
-    let runs: Vec<_> = document
+    let Some(stage) = document.stages().last() else { return };
+    // What is unpacked, by name, with the place of the last RUN that does it.
+    let mut unpacked: HashMap<String, usize> = HashMap::new();
+    for run in document
         .runs()
         .iter()
-        .filter(|run| !run.onbuild)
-        .flat_map(|run| {
-            run.commands()
-                .iter()
-                .filter(|command| unpacks(command))
-                .map(move |command| (run, command))
-        })
-        .collect();
-    if runs.is_empty() {
+        .filter(|run| !run.onbuild && run.stage == Some(stage.index))
+    {
+        for word in run
+            .commands()
+            .iter()
+            .filter(|command| unpacks(command))
+            .flat_map(|command| &command.words)
+        {
+            unpacked.insert(support::braced(base(&word.text)).into_owned(), run.index);
+        }
+    }
+    if unpacked.is_empty() {
         return;
     }
-    for stage in document.stages() {
-        for at in stage.range.clone() {
-            let copy = &document.instructions()[at];
-            for archive in archives(copy) {
-                let is_unpacked = runs.iter().any(|(run, command)| {
-                    run.stage == Some(stage.index)
-                        && run.index > at
-                        && command
-                            .words
-                            .iter()
-                            .any(|word| support::braced(base(&word.text)) == archive.name)
-                });
-                if is_unpacked {
-                    let message = format!("`{}` is unpacked later; `ADD` does that while copying", archive.name);
-                    findings.add(copy, archive.word.span, message);
-                }
+    // What other stages hold beside what came out of it is thrown away with them.
+    for at in stage.range.clone() {
+        let copy = &document.instructions()[at];
+        for archive in archives(copy) {
+            if unpacked.get(archive.name).is_some_and(|run| *run > at) {
+                let message = format!("`{}` is unpacked later; `ADD` does that while copying", archive.name);
+                findings.add(copy, archive.word.span, message);
             }
         }
     }

@@ -20,11 +20,12 @@ pub(super) static RULE: Rule = Rule {
     },
     check,
     cases: "
-=== fires at 2:17, 3:23, 4:22: the first gem without a version
+=== fires at 2:17, 3:23, 4:22, 5:28: the first gem without a version
 FROM ruby:3.3
 RUN gem install rake
 ONBUILD RUN gem i a:1 b
 RUN gem install -N a b -- --with-c
+RUN gem install -N --quiet c
 
 === clean: versions, the words after flags, and what is for the extension
 FROM ruby:3.3
@@ -44,9 +45,9 @@ fn check(document: &Document<'_>, findings: &mut Findings) {
             .iter()
             .take_while(|word| word.text != "--")
             .filter(|word| {
-                let follows_flag = is_value;
-                is_value = word.text.starts_with('-');
-                !is_value && !follows_flag && !matches!(&*word.text, "install" | "i") && !word.text.contains(':')
+                let is_flag = !is_value && word.text.starts_with('-');
+                let follows_flag = std::mem::replace(&mut is_value, is_flag);
+                !is_flag && !follows_flag && !matches!(&*word.text, "install" | "i") && !word.text.contains(':')
             })
             .collect();
         support::unpinned(findings, run, &packages, "bundler:2.5.9");

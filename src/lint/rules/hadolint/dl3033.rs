@@ -1,7 +1,8 @@
 //! yum install without versions.
 
 use super::support;
-use crate::lint::{Docs, Document, Family, Findings, Fixable, Level, Rule, State};
+use crate::lint::variables::Variables;
+use crate::lint::{Docs, Document, Family, Findings, Fixable, Level, Rule, Run, State};
 
 pub(super) static RULE: Rule = Rule {
     code: "DL3033",
@@ -50,7 +51,7 @@ RUN yum install -y a-${B}
 };
 
 fn check(document: &Document<'_>, findings: &mut Findings) {
-    let known = support::Known::new(document);
+    let known = Variables::new(document);
     for (run, command) in support::commands(document) {
         if !command.is("yum") || !command.has_word("install") {
             continue;
@@ -59,8 +60,13 @@ fn check(document: &Document<'_>, findings: &mut Findings) {
         let packages: Vec<_> = command
             .arguments()
             .filter(|word| !matches!(&*word.text, "install" | "module"))
-            .filter(|word| !support::is_rpm_pinned(&word.text, module, |name| known.knows(run, name)))
+            .filter(|word| !support::is_rpm_pinned(&word.text, module, |name| is_known(&known, run, name)))
             .collect();
         support::unpinned(findings, run, &packages, "curl-7.76.1-26.el9");
     }
+}
+
+/// ARG counts wherever it stands in front.
+fn is_known(known: &Variables<'_>, run: &Run<'_>, name: &str) -> bool {
+    known.is_arg_anywhere(name, run.index) || known.is_env(run.stage, name, run.index)
 }

@@ -1,7 +1,8 @@
 //! dnf install without versions.
 
 use super::support;
-use crate::lint::{Docs, Document, Family, Findings, Fixable, Level, Rule, State};
+use crate::lint::variables::Variables;
+use crate::lint::{Docs, Document, Family, Findings, Fixable, Level, Rule, Run, State};
 
 pub(super) static RULE: Rule = Rule {
     code: "DL3041",
@@ -34,7 +35,7 @@ RUN dnf install -y a-1 b-c-2.1-3.fc41 d-1.rpm f-${A}; dnf module install -y i:1;
 };
 
 fn check(document: &Document<'_>, findings: &mut Findings) {
-    let known = support::Known::new(document);
+    let known = Variables::new(document);
     for (run, command) in support::commands(document) {
         if !command.is_any(&["dnf", "microdnf"]) || !command.has_word("install") || command.has_word("group") {
             continue;
@@ -43,8 +44,13 @@ fn check(document: &Document<'_>, findings: &mut Findings) {
         let packages: Vec<_> = command
             .arguments()
             .filter(|word| !matches!(&*word.text, "install" | "module"))
-            .filter(|word| !support::is_rpm_pinned(&word.text, module, |name| known.knows(run, name)))
+            .filter(|word| !support::is_rpm_pinned(&word.text, module, |name| is_known(&known, run, name)))
             .collect();
         support::unpinned(findings, run, &packages, "curl-7.76.1-26.el9");
     }
+}
+
+/// ARG counts wherever it stands in front.
+fn is_known(known: &Variables<'_>, run: &Run<'_>, name: &str) -> bool {
+    known.is_arg_anywhere(name, run.index) || known.is_env(run.stage, name, run.index)
 }

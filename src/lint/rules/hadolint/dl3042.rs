@@ -2,6 +2,7 @@
 
 use super::support;
 use crate::dockerfile::{Body, Keyword};
+use crate::lint::variables;
 use crate::lint::{Command, Docs, Document, Family, Findings, Fixable, Level, Rule, State};
 
 pub(super) static RULE: Rule = Rule {
@@ -90,7 +91,7 @@ fn check(document: &Document<'_>, findings: &mut Findings) {
 fn stages_without_cache(document: &Document<'_>) -> Vec<Option<usize>> {
     let mut off: Vec<Option<usize>> = Vec::new();
     for stage in document.stages() {
-        let inherited = support::exact_base(document, stage).and_then(|base| off.get(base).copied().flatten());
+        let inherited = variables::exact_base(document, stage).and_then(|base| off.get(base).copied().flatten());
         let own = stage.range.clone().find(|at| {
             let instruction = &document.instructions()[*at];
             let Body::Pairs { pairs, .. } = &instruction.body else {

@@ -54,6 +54,7 @@ const QUIET: &[&str] = &[
 ];
 
 fn check(document: &Document<'_>, findings: &mut Findings) {
+    let busybox = support::busybox(document);
     for (run, command) in support::commands(document) {
         let Some(name) = command.name.as_ref().filter(|name| name.text == "wget") else {
             continue;
@@ -69,7 +70,7 @@ fn check(document: &Document<'_>, findings: &mut Findings) {
         finding.help("`--progress=dot:giga` shows a few dots, `-nv` one line per file");
         // BusyBox has another wget, which does not know the option.
         let wrapped = command.span.start < name.span.start && command.assignments.is_empty();
-        if !wrapped && !support::is_busybox(document, run) {
+        if !wrapped && !run.stage.is_some_and(|stage| busybox[stage]) {
             finding.fix = support::add_word(document, run, Some(name), "--progress=dot:giga");
         }
     }

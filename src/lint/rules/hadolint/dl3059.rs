@@ -81,7 +81,7 @@ fn check(document: &Document<'_>, findings: &mut Findings) {
 
 /// At most one command with a name, wherever it stands.
 fn is_short(run: &Run<'_>) -> bool {
-    run.commands().iter().filter(|command| command.name.is_some()).count() <= 1
+    !run.script.unread && run.commands().iter().filter(|command| command.name.is_some()).count() <= 1
 }
 
 /// The flags, sorted, and so are the options of each.

@@ -32,7 +32,7 @@ ONBUILD RUN yarn install && yarn cache clean && ls
 === clean: cleaned, mounted, thrown away, or another command
 FROM node:22
 RUN yarn install
-FROM node:22
+FROM node:22 AS one
 RUN yarn install && yarn cache clean
 RUN --mount=type=cache,target=/usr/local/share/.cache/yarn yarn install
 RUN yarn add x; yarn
@@ -40,11 +40,12 @@ RUN yarn add x; yarn
 };
 
 fn check(document: &Document<'_>, findings: &mut Findings) {
+    let kept = support::kept(document);
     for run in document.runs() {
         let installs = |command: &Command| command.is("yarn") && command.has_word("install");
         let cleans = |command: &Command| command.is("yarn") && command.has_any_word(&["cache", "clean"]);
         let mounted = run.has_mount(&["cache", "tmpfs"], |path| path.contains(".cache/yarn"));
-        if mounted || !support::is_kept(document, run) {
+        if mounted || run.stage.is_some_and(|stage| !kept[stage]) {
             continue;
         }
         if let Some(command) = support::not_cleaned(run, installs, cleans) {

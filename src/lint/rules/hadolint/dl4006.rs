@@ -65,6 +65,7 @@ ONBUILD RUN a | b
 
 fn check(document: &Document<'_>, findings: &mut Findings) {
     let mut runs = document.runs().iter().peekable();
+    let busybox = support::busybox(document);
     let mut is_safe = false;
     let mut has_shell = false;
     for (at, instruction) in document.instructions().iter().enumerate() {
@@ -84,7 +85,7 @@ fn check(document: &Document<'_>, findings: &mut Findings) {
         let finding = findings.add(run.instruction, *pipe, message);
         finding.help("set a `SHELL` with `-o pipefail` in front");
         if !std::mem::replace(&mut has_shell, true) && run.form != Form::Exec {
-            let shell = match support::is_busybox(document, run) {
+            let shell = match run.stage.is_some_and(|stage| busybox[stage]) {
                 true => "/bin/ash",
                 false => "/bin/bash",
             };

@@ -1,8 +1,8 @@
 //! What several rules about RUN have in common.
 
-use crate::dockerfile::{Body, Keyword, Pair};
-use crate::lint::{Command, Document, Finding, Findings, Fix, Run, Stage, Text};
+use crate::lint::{Command, Document, Finding, Findings, Fix, Run, Text};
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 /// Every command of every RUN, ONBUILD RUN among them.
 pub(super) fn commands<'d>(document: &'d Document<'_>) -> impl Iterator<Item = (&'d Run<'d>, &'d Command)> {
@@ -64,34 +64,51 @@ pub(super) fn is_rm_rf(command: &Command) -> bool {
     command.is("rm") && command.has_word("-rf")
 }
 
-/// Whether the stage of `run` is the last one, or one that a later FROM builds on by its exact name.
-pub(super) fn is_kept(document: &Document<'_>, run: &Run<'_>) -> bool {
+/// Which stages are the last one, or one that a later FROM builds on as far as hadolint sees: it looks for the name
+/// after AS, whatever tag stands behind it, or else for the same image again.
+pub(super) fn kept(document: &Document<'_>) -> Vec<bool> {
     let stages = document.stages();
-    let Some(stage) = run.stage.and_then(|index| stages.get(index)) else {
-        return true;
-    };
-    let later = stages.get(stage.index + 1..).unwrap_or_default();
-    let is_named = |name: &str| {
-        later
-            .iter()
-            .any(|other| other.image.is_some_and(|image| image.text == name))
-    };
-    later.is_empty() || stage.name.is_some_and(|name| is_named(&name.text))
+    let mut kept = vec![true; stages.len()];
+    let (mut names, mut nameless) = (HashSet::new(), HashSet::new());
+    for stage in stages.iter().rev() {
+        let image = stage.image.map(|image| image.text.as_str());
+        kept[stage.index] = stage.index + 1 == stages.len()
+            || match stage.name {
+                Some(name) => names.contains(&*name.text),
+                None => image.is_some_and(|image| nameless.contains(image)),
+            };
+        if let Some(image) = image {
+            names.insert(without_tag(image));
+            if stage.name.is_none() {
+                nameless.insert(image);
+            }
+        }
+    }
+    kept
 }
 
-/// Whether the tools of the stage that `run` stands in are BusyBox's, as far as names tell.
-pub(super) fn is_busybox(document: &Document<'_>, run: &Run<'_>) -> bool {
-    let Some(mut stage) = run.stage.and_then(|index| document.stages().get(index)) else {
-        return false;
-    };
-    while let Some(base) = stage.base.and_then(|index| document.stages().get(index)) {
-        stage = base;
+fn without_tag(image: &str) -> &str {
+    let image = image.split('@').next().unwrap_or(image);
+    match image.rsplit_once(':') {
+        Some((name, tag)) if !tag.contains('/') => name,
+        _ => image,
     }
-    let of_stage = document.runs().iter().filter(|other| other.stage == run.stage);
-    stage
-        .image
-        .is_some_and(|image| image.text.contains("alpine") || image.text.contains("busybox"))
-        || of_stage.flat_map(|run| run.commands()).any(|command| command.is("apk"))
+}
+
+/// Whether the tools of each stage are BusyBox's, as far as names tell.
+pub(super) fn busybox(document: &Document<'_>) -> Vec<bool> {
+    let mut busybox: Vec<bool> = Vec::new();
+    for stage in document.stages() {
+        let is_base = |image: &str| image.contains("alpine") || image.contains("busybox");
+        let inherited = stage.base.and_then(|base| busybox.get(base).copied());
+        busybox.push(inherited.unwrap_or_else(|| stage.image.is_some_and(|image| is_base(&image.text))));
+    }
+    for run in document.runs() {
+        if let Some(stage) = run.stage.and_then(|stage| busybox.get_mut(stage)) {
+            *stage |= run.named("apk").next().is_some();
+        }
+    }
+    busybox
 }
 
 /// Whether a yum or dnf package names its version: `name-1.2`, `name-1.2.rpm`, or a variable behind a dash that
@@ -126,14 +143,14 @@ fn variables(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// `pip install` by any of its names: what begins with `pip`, or `python -m pip`.
+/// `pip install` by any of its names: what begins with `pip`, or `python -m pip install`, without flags between.
 pub(super) fn is_pip_install(command: &Command) -> bool {
     let Some(name) = command.name.as_ref().map(|name| name.text.as_str()) else {
         return false;
     };
-    let is_module = |pair: &[Text]| pair[0].text == "-m" && pair[1].text == "pip";
+    let is_module = |words: &[Text]| words.iter().map(|word| &*word.text).eq(["-m", "pip", "install"]);
     let is_pip = (name.starts_with("pip") && !name.starts_with("pipenv"))
-        || (name.starts_with("python") && command.words.windows(2).any(is_module));
+        || (name.starts_with("python") && command.words.windows(3).any(is_module));
     is_pip && command.has_word("install")
 }
 
@@ -148,54 +165,6 @@ pub(super) fn fix_by(finding: &mut Finding, run: &Run<'_>, command: &Command, ne
 fn shown(command: &Command) -> String {
     let words = command.name.iter().chain(&command.words);
     words.map(|word| word.text.as_str()).collect::<Vec<_>>().join(" ")
-}
-
-/// The earlier stage that `stage` builds on by its exact name.
-pub(super) fn exact_base(document: &Document<'_>, stage: &Stage<'_>) -> Option<usize> {
-    let base = document.stages().get(stage.base?)?;
-    let same = stage.image?.text == base.name?.text;
-    same.then_some(base.index)
-}
-
-/// Which variables the file sets, as far as hadolint counts them.
-pub(super) struct Known<'a> {
-    /// ARG counts for everything that follows, in whatever stage.
-    args: Vec<(usize, &'a str)>,
-    /// ENV by stage, those of its bases among them.
-    envs: Vec<Vec<(usize, &'a str)>>,
-}
-
-impl<'a> Known<'a> {
-    pub(super) fn new(document: &Document<'a>) -> Self {
-        let names = |at: usize, keyword: Keyword| {
-            let instruction = &document.instructions()[at];
-            let pairs: &[Pair] = match &instruction.body {
-                Body::Pairs { pairs, .. } if instruction.keyword == Some(keyword) => pairs,
-                _ => &[],
-            };
-            pairs.iter().map(move |pair| (at, pair.key.text.as_str()))
-        };
-        let all = 0..document.instructions().len();
-        let mut envs: Vec<Vec<(usize, &str)>> = Vec::new();
-        for stage in document.stages() {
-            let mut own = exact_base(document, stage).map_or_else(Vec::new, |base| envs[base].clone());
-            own.extend(stage.range.clone().flat_map(|at| names(at, Keyword::Env)));
-            envs.push(own);
-        }
-        Self {
-            args: all.flat_map(|at| names(at, Keyword::Arg)).collect(),
-            envs,
-        }
-    }
-
-    /// Whether `name` is set in front of `run`.
-    pub(super) fn knows(&self, run: &Run<'_>, name: &str) -> bool {
-        let envs = run.stage.and_then(|stage| self.envs.get(stage));
-        self.args
-            .iter()
-            .chain(envs.into_iter().flatten())
-            .any(|&(at, own)| own == name && at < run.index)
-    }
 }
 
 /// `$name` as `${name}`: that is how hadolint sees a variable of the shell.
