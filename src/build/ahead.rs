@@ -73,7 +73,11 @@ pub(super) fn wanted(request: &Request, graph: &Graph) -> Vec<Compression> {
             // Layers with other times have other bytes.
             _ if rewrites => {}
             OutputKind::Store => names = true,
-            OutputKind::Oci | OutputKind::OciDirectory | OutputKind::Docker | OutputKind::DockerDirectory => {
+            OutputKind::Oci
+            | OutputKind::OciDirectory
+            | OutputKind::Docker
+            | OutputKind::DockerDirectory
+            | OutputKind::Registry => {
                 if !wanted.contains(&output.compression) {
                     wanted.push(output.compression);
                 }

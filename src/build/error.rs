@@ -74,6 +74,9 @@ pub enum BuildError {
     /// The result could not be handed out.
     #[error(transparent)]
     Export(#[from] ExportError),
+    /// The store has no such image.
+    #[error("there is no image `{0}` in the store")]
+    NoImage(String),
     /// Whoever read the output went away.
     #[error("nobody reads the output")]
     BrokenPipe,
@@ -159,6 +162,7 @@ impl BuildError {
             other => {
                 let help = match other {
                     Self::Execute(error) => help(error),
+                    Self::Export(ExportError::Registry(error)) => error.advice(),
                     _ => None,
                 };
                 let help = help.map(|help| format!("\nhelp: {help}")).unwrap_or_default();

@@ -5,9 +5,10 @@ use super::{BuildError, Progress, annotations};
 use crate::execute::{BaseImage, Stacks, Tree, TreeLayer, fetch_layers};
 use crate::export::{self, Epoch, Exported, HistoryLine, Image, LayerPlace, LayerSource, Options};
 use crate::layer::{Host, Time};
-use crate::oci::Platform;
 use crate::oci::media::Family;
+use crate::oci::{Descriptor, Platform};
 use crate::plan::Graph;
+use crate::registry::Registries;
 use crate::schedule::{Cancel, Results};
 use crate::store::Store;
 use std::io::Write;
@@ -19,6 +20,7 @@ pub(super) struct HandOut<'a> {
     pub(super) host: &'a Host,
     pub(super) stacks: &'a Stacks,
     pub(super) platform: &'a Platform,
+    pub(super) registries: &'a Registries,
     pub(super) graph: &'a Graph,
     pub(super) results: &'a Results<Tree>,
     pub(super) cancel: &'a Cancel,
@@ -30,13 +32,18 @@ impl HandOut<'_> {
     /// else was asked for.
     pub(super) fn all(&self, request: &mut Request) -> Result<Exported, BuildError> {
         let outputs = std::mem::take(&mut request.outputs);
+        // An image that is for a registry alone leaves no copy, so that layers of its base may stay where they are.
+        let far_only = !outputs.is_empty() && outputs.iter().all(|output| output.kind == OutputKind::Registry);
         let to_store = outputs.is_empty()
-            || !request.tags.is_empty()
+            || !(request.tags.is_empty() || far_only)
             || outputs.iter().any(|output| output.kind == OutputKind::Store);
-        if !request.annotations.is_empty() && !outputs.iter().any(has_manifest) {
+        let (pushes, outputs): (Vec<_>, Vec<_>) = outputs
+            .into_iter()
+            .partition(|output| output.kind == OutputKind::Registry);
+        if !request.annotations.is_empty() && !outputs.iter().chain(&pushes).any(has_manifest) {
             (self.progress)(Progress::Warning(NO_PLACE.to_owned()));
         }
-        if !to_store && outputs.iter().all(|output| output.kind == OutputKind::Nothing) {
+        if !to_store && pushes.is_empty() && outputs.iter().all(|output| output.kind == OutputKind::Nothing) {
             return Ok(Exported::default());
         }
         let tree = self.results.get(self.graph.target.step);
@@ -46,10 +53,11 @@ impl HandOut<'_> {
             matches!(output.kind, OutputKind::Tar | OutputKind::Local)
                 || self.epoch(output).is_some_and(|epoch| epoch.rewrites())
         };
-        if outputs.iter().any(looks) {
+        if outputs.iter().chain(&pushes).any(looks) {
             self.stacks.of(tree, self.store, self.host)?;
         }
-        let mut image = self.image(tree)?;
+        let lazy = far_only && !pushes.iter().any(|output| output.force_compression || looks(output));
+        let mut image = self.image(tree, lazy)?;
         let mut first = Exported::default();
         let mut of_store = Options {
             epoch: self.graph.source_date_epoch.map(|seconds| Epoch::new(seconds, false)),
@@ -84,6 +92,20 @@ impl HandOut<'_> {
             self.keep_bases(tree, &mut image)?;
             of_store.names.clone_from(&request.tags);
             keep_first(&mut first, self.export(&image, export::Output::Image, &of_store)?);
+        }
+        // At the end: whatever a registry says, the rest is done.
+        for output in pushes {
+            self.warn(&output);
+            let options = self.options(&output, request)?;
+            let tell = |pushed| (self.progress)(Progress::Pushed(pushed));
+            let out = export::Output::Registry {
+                registries: self.registries,
+                by_digest: output.by_digest,
+                tell: &tell,
+            };
+            let exported = self.export(&image, out, &options)?;
+            request.tags.extend(output.names);
+            keep_first(&mut first, exported);
         }
         Ok(first)
     }
@@ -154,6 +176,7 @@ impl HandOut<'_> {
                     OutputKind::Tar => export::Output::Tar(destination),
                     OutputKind::Nothing
                     | OutputKind::Store
+                    | OutputKind::Registry
                     | OutputKind::OciDirectory
                     | OutputKind::DockerDirectory
                     | OutputKind::Local => return Err(BuildError::NoDestination),
@@ -162,8 +185,8 @@ impl HandOut<'_> {
         })
     }
 
-    /// The target as an image.
-    fn image(&self, tree: &Tree) -> Result<Image, BuildError> {
+    /// The target as an image; with `lazy`, layers of its base that are in a registry only stay there.
+    fn image(&self, tree: &Tree, lazy: bool) -> Result<Image, BuildError> {
         let target = &self.graph.target;
         let time_of = |step| self.results.get(step).and_then(|tree: &Arc<Tree>| tree.created());
         let history: Vec<HistoryLine> = target
@@ -186,10 +209,12 @@ impl HandOut<'_> {
                 _ => None,
             })
             .collect();
-        fetch_layers(&far, self.store)?;
+        if !lazy {
+            fetch_layers(&far, self.store)?;
+        }
         let layers = all
             .into_iter()
-            .map(|layer| self.layer(layer))
+            .map(|layer| source(layer, self.store, lazy))
             .collect::<Result<_, BuildError>>()?;
         Ok(Image {
             config: target.config.clone(),
@@ -199,43 +224,43 @@ impl HandOut<'_> {
         })
     }
 
-    fn layer(&self, layer: &TreeLayer) -> Result<LayerSource, BuildError> {
-        match layer {
-            TreeLayer::Delta(content) => Ok(LayerSource::Delta(*content)),
-            TreeLayer::Base(image, index) => {
-                let diff_id = image.layers()[*index];
-                if let Some((layout, descriptor)) = image.in_layout(*index) {
-                    let place = LayerPlace::Layout(layout.clone());
-                    return Ok(LayerSource::Blob {
-                        diff_id,
-                        descriptor: Box::new(descriptor.clone()),
-                        place,
-                    });
-                }
-                self.stored(image, *index)
-            }
-        }
-    }
-
-    fn stored(&self, image: &BaseImage, index: usize) -> Result<LayerSource, BuildError> {
-        let descriptor = image.blob(index, self.store)?;
-        let descriptor = Box::new(descriptor);
-        Ok(LayerSource::Blob {
-            diff_id: image.layers()[index],
-            descriptor,
-            place: LayerPlace::Store,
-        })
-    }
-
     /// Copies layers of bases into the store.
     fn keep_bases(&self, tree: &Tree, image: &mut Image) -> Result<(), BuildError> {
         for (layer, source) in tree.layers().into_iter().zip(&mut image.layers) {
             if let TreeLayer::Base(base, index) = layer {
-                *source = self.stored(base, *index)?;
+                *source = stored(base, *index, self.store)?;
             }
         }
         Ok(())
     }
+}
+
+/// A layer as the exporter wants it; with `lazy`, one that is in a registry only stays there.
+pub(super) fn source(layer: &TreeLayer, store: &Store, lazy: bool) -> Result<LayerSource, BuildError> {
+    let (image, index) = match layer {
+        TreeLayer::Delta(content) => return Ok(LayerSource::Delta(*content)),
+        TreeLayer::Base(image, index) => (image, *index),
+    };
+    let blob = |descriptor: &Descriptor, place| LayerSource::Blob {
+        diff_id: image.layers()[index],
+        descriptor: Box::new(descriptor.clone()),
+        place,
+    };
+    if let Some((layout, descriptor)) = image.in_layout(index) {
+        return Ok(blob(descriptor, LayerPlace::Layout(layout.clone())));
+    }
+    if lazy && let Some((pulled, descriptor)) = image.far(index, store)? {
+        return Ok(blob(descriptor, LayerPlace::Registry(Box::new(pulled.clone()), index)));
+    }
+    stored(image, index, store)
+}
+
+fn stored(image: &BaseImage, index: usize, store: &Store) -> Result<LayerSource, BuildError> {
+    Ok(LayerSource::Blob {
+        diff_id: image.layers()[index],
+        descriptor: Box::new(image.blob(index, store)?),
+        place: LayerPlace::Store,
+    })
 }
 
 /// What to say of annotations without a manifest.
@@ -245,7 +270,11 @@ const NO_PLACE: &str = "warning: annotations are written on manifests, and witho
 /// Whether an output has a place for annotations.
 fn has_manifest(output: &Output) -> bool {
     match output.kind {
-        OutputKind::Oci | OutputKind::OciDirectory | OutputKind::Docker | OutputKind::DockerDirectory => true,
+        OutputKind::Oci
+        | OutputKind::OciDirectory
+        | OutputKind::Docker
+        | OutputKind::DockerDirectory
+        | OutputKind::Registry => true,
         OutputKind::Nothing | OutputKind::Store | OutputKind::Tar | OutputKind::Local => false,
     }
 }

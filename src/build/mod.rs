@@ -1,7 +1,7 @@
 //! Takes one build request through the rooms, from text to image.
 //!
-//! Enter by [`build`]: a store and a [`Request`] in, an [`Outcome`] out, [`Progress`] on the way. [`check`] only looks
-//! at the Dockerfile.
+//! Enter by [`build`]: a store and a [`Request`] in, an [`Outcome`] out, [`Progress`] on the way. [`push`] takes an image
+//! of the store to a registry, [`check`] only looks at the Dockerfile.
 //!
 //! Invariant: this room prints nothing and reads no environment; all that a build depends on is in its request, the
 //! store, and the files that the request names.
@@ -15,6 +15,7 @@ mod handout;
 mod load;
 mod outcome;
 mod prepare;
+mod push;
 mod read;
 mod request;
 mod resolver;
@@ -22,6 +23,7 @@ mod resolver;
 pub use check::{Report, check};
 pub use error::BuildError;
 pub use outcome::{Outcome, Progress};
+pub use push::{PushRequest, push};
 pub use request::{
     Annotation, AnnotationPlace, ContextSource, Destination, DockerfileSource, NamedContext, Output, OutputKind, Pull,
     Request,
@@ -65,6 +67,7 @@ pub fn build(
         bases,
         remotes,
         platform,
+        registries,
         ..
     } = &planned;
     progress(Progress::Planned(Arc::clone(graph)));
@@ -111,6 +114,7 @@ pub fn build(
         host,
         stacks: &executor.stacks,
         platform,
+        registries,
         graph,
         results: &results,
         cancel,

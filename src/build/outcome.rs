@@ -3,6 +3,7 @@
 use crate::export::Exported;
 use crate::lint::Finding;
 use crate::plan::Graph;
+use crate::registry::Pushed;
 use crate::schedule::Event;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -21,6 +22,8 @@ pub enum Progress {
     Planned(Arc<Graph>),
     /// Something happened to a step.
     Step(Event),
+    /// Something happened while an image was pushed.
+    Pushed(Pushed),
     /// A result is being written: where.
     Exporting(String),
     /// It is written.
@@ -32,7 +35,7 @@ pub enum Progress {
 pub struct Outcome {
     /// The image as it was handed out first; nothing when it was not.
     pub image: Exported,
-    /// Its names in the store.
+    /// Its names in the store or in registries.
     pub names: Vec<String>,
     /// Steps that ran.
     pub built: usize,

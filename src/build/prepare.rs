@@ -59,6 +59,7 @@ pub(super) struct Planned<'a> {
     pub(super) bases: Bases,
     pub(super) remotes: Remotes<'a>,
     pub(super) platform: Platform,
+    pub(super) registries: Registries,
     _stops: OnCancel<'a>,
     _unpacked: Vec<Draft>,
 }
@@ -137,6 +138,7 @@ impl<'a> Planned<'a> {
             bases,
             remotes,
             platform,
+            registries,
             _stops: stops,
             _unpacked: read.unpacked,
         })

@@ -91,7 +91,7 @@ pub enum Pull {
 pub struct Output {
     /// In which form.
     pub kind: OutputKind,
-    /// Where to; [`OutputKind::Nothing`] and [`OutputKind::Store`] need none.
+    /// Where to; [`OutputKind::Nothing`], [`OutputKind::Store`] and [`OutputKind::Registry`] need none.
     pub destination: Option<Destination>,
     /// How layers of this build travel.
     pub compression: Compression,
@@ -101,6 +101,8 @@ pub struct Output {
     pub rewrite_timestamp: bool,
     /// OCI's media types, or Docker's; absent means what is usual for the form.
     pub oci_media_types: Option<bool>,
+    /// Whether the image gets no tags in its registries.
+    pub by_digest: bool,
     /// Further names of the image.
     pub names: Vec<Reference>,
     /// The moment that counts in place of `SOURCE_DATE_EPOCH`, in seconds since 1970.
@@ -150,6 +152,8 @@ pub enum OutputKind {
     Docker,
     /// The same, as a directory.
     DockerDirectory,
+    /// In the registries that its names tell of.
+    Registry,
     /// The files of the image, as a tar.
     Tar,
     /// The files of the image, in a directory.

@@ -217,7 +217,8 @@ impl Resolver<'_> {
             matches!(error, RegistryError::NotFound { .. } | RegistryError::Http(_)).then(|| advice(&key.reference));
         let help = match error {
             RegistryError::Denied { .. } => Some(
-                "a private image needs a login: `docker login`, `podman login`, or `REGISTRY_AUTH_FILE`".to_owned(),
+                "a private image needs a login: `varve login`, `docker login`, `podman login`, or `REGISTRY_AUTH_FILE`"
+                    .to_owned(),
             ),
             _ => help,
         };

@@ -20,6 +20,12 @@ pub(super) enum Command {
     Build(Box<BuildArguments>),
     /// Run a command in a new container made from an image of the store
     Run(Box<RunArguments>),
+    /// Push an image of the store to a registry
+    Push(PushArguments),
+    /// Log in to a registry
+    Login(LoginArguments),
+    /// Forget the password of a registry
+    Logout(LogoutArguments),
     /// List the images of the store
     Images(ImagesArguments),
     /// Find what is unwise in Dockerfiles
@@ -146,18 +152,18 @@ pub(super) struct BuildArguments {
         default_missing_value = "always", default_value_t = PullArgument::Missing)]
     pub(super) pull: PullArgument,
 
-    /// Registry that is spoken to without TLS, as HOST[:PORT]; those on this machine always are; repeatable
-    #[arg(long = "insecure-registry", value_name = "HOST")]
-    pub(super) insecure_registries: Vec<String>,
-
-    /// File with certificates of further authorities to trust, in PEM form; repeatable
-    #[arg(long = "ca-cert", value_name = "FILE")]
-    pub(super) ca_certs: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) servers: ServerArguments,
 
     /// Where the result goes: a directory, `-` for a tar on standard output, or
-    /// type=oci|docker|tar|local|cacheonly[,dest=PATH][,compression=gzip|zstd|uncompressed]; repeatable
+    /// type=oci|docker|tar|local|image|registry|cacheonly[,dest=PATH][,push=true][,compression=gzip|zstd|uncompressed];
+    /// repeatable
     #[arg(short = 'o', long = "output", value_name = "SPEC")]
     pub(super) outputs: Vec<String>,
+
+    /// Push the image to the registries that its names tell of; the same as -o type=registry
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false)]
+    pub(super) push: bool,
 
     /// Question to answer in place of building: build, check, outline, targets or subrequests.describe, and possibly
     /// ,format=json
@@ -314,6 +320,71 @@ pub(super) struct RunArguments {
     /// Command and arguments instead of the image's
     #[arg(value_name = "COMMAND", trailing_var_arg = true, allow_hyphen_values = true)]
     pub(super) command: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ServerArguments {
+    /// Registry that is spoken to without TLS, as HOST[:PORT]; those on this machine always are; repeatable
+    #[arg(long = "insecure-registry", value_name = "HOST")]
+    pub(super) insecure_registries: Vec<String>,
+
+    /// File with certificates of further authorities to trust, in PEM form; repeatable
+    #[arg(long = "ca-cert", value_name = "FILE")]
+    pub(super) ca_certs: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct LoginArguments {
+    #[command(flatten)]
+    pub(super) servers: ServerArguments,
+
+    /// User [default: asked for on the terminal]
+    #[arg(short = 'u', long, value_name = "USER")]
+    pub(super) username: Option<String>,
+
+    /// Password, which other users of this machine may see; --password-stdin is safer
+    #[arg(short = 'p', long, value_name = "PASSWORD", conflicts_with = "password_stdin")]
+    pub(super) password: Option<String>,
+
+    /// Read the password from standard input
+    #[arg(long)]
+    pub(super) password_stdin: bool,
+
+    /// Host of the registry, with its port when that is not the usual one
+    #[arg(value_name = "REGISTRY", default_value = "docker.io")]
+    pub(super) registry: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct LogoutArguments {
+    /// Host of the registry, with its port when that is not the usual one
+    #[arg(value_name = "REGISTRY", default_value = "docker.io")]
+    pub(super) registry: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PushArguments {
+    #[command(flatten)]
+    pub(super) store: StoreArguments,
+
+    #[command(flatten)]
+    pub(super) servers: ServerArguments,
+
+    /// Print the digest only
+    #[arg(short = 'q', long)]
+    pub(super) quiet: bool,
+
+    /// How to show progress [default: auto]
+    #[arg(long, value_enum, default_value_t = Progress::Auto)]
+    pub(super) progress: Progress,
+
+    /// Image, as NAME[:TAG] or image ID
+    #[arg(value_name = "IMAGE")]
+    pub(super) image: String,
+
+    /// Name to push it to [default: its own]
+    #[arg(value_name = "DESTINATION")]
+    pub(super) destination: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -152,7 +152,7 @@ fn request(arguments: &BuildArguments) -> Result<Request, Usage> {
             None => ContextSource::Directory(arguments.context.clone()),
         }
     };
-    let outputs = outputs(&arguments.outputs)?;
+    let outputs = outputs(&arguments.outputs, arguments.push, !arguments.tags.is_empty())?;
     let makes_image =
         |output: &Output| !matches!(output.kind, OutputKind::Nothing | OutputKind::Tar | OutputKind::Local);
     if arguments.iidfile.is_some()
@@ -195,9 +195,9 @@ fn request(arguments: &BuildArguments) -> Result<Request, Usage> {
         rights: steps::rights(arguments)?,
         platform: arguments.platform.clone(),
         resolv_conf: std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default(),
-        http: network::http(&arguments.ca_certs),
-        git: network::git(&arguments.ca_certs),
-        registries: network::registries(&arguments.insecure_registries),
+        http: network::http(&arguments.servers.ca_certs),
+        git: network::git(&arguments.servers.ca_certs),
+        registries: network::registries(&arguments.servers.insecure_registries),
         pull: match arguments.pull {
             PullArgument::Always => Pull::Always,
             PullArgument::Missing => Pull::Missing,

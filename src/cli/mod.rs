@@ -13,12 +13,14 @@ mod files;
 mod fmt;
 mod images;
 mod lint;
+mod login;
 mod lsp;
 mod machine;
 mod network;
 mod output;
 mod outputs;
 mod progress;
+mod push;
 mod rewrite;
 mod run;
 mod steps;
@@ -56,6 +58,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let result = match parsed.command {
         Command::Build(arguments) => build::run(*arguments, &cancel),
         Command::Run(arguments) => run::run(*arguments),
+        Command::Login(arguments) => login::login(&arguments),
+        Command::Logout(arguments) => login::logout(&arguments),
+        Command::Push(arguments) => push::run(&arguments, &cancel),
         Command::Images(arguments) => images::run(&arguments),
         Command::Lsp(arguments) => lsp::run(arguments),
         Command::Lint(arguments) => lint::run(*arguments),

@@ -1,5 +1,6 @@
 //! How servers are reached from here: what the environment says of proxies, certificates and credentials.
 
+use super::failure::Failure;
 use crate::git;
 use crate::http;
 use crate::registry::{self, Credentials};
@@ -21,8 +22,18 @@ pub(super) fn http(ca_certs: &[PathBuf]) -> http::Settings {
             folder: variable(&["SSL_CERT_DIR"]).map(PathBuf::from),
             extra: ca_certs.to_vec(),
         },
+        hosts: certificate_folders(),
         patience: http::Patience::default(),
     }
+}
+
+/// Where Docker, containerd and podman have certificates for single registries; a user's own count first.
+fn certificate_folders() -> Vec<PathBuf> {
+    let below = |name: &str, path: &str| variable(&[name]).map(|folder| PathBuf::from(folder).join(path));
+    let own = below("XDG_CONFIG_HOME", "containers/certs.d").or_else(|| below("HOME", ".config/containers/certs.d"));
+    let docker = below("DOCKER_CONFIG", "certs.d").or_else(|| below("HOME", ".docker/certs.d"));
+    let all = ["/etc/containers/certs.d", "/etc/docker/certs.d"].map(PathBuf::from);
+    own.into_iter().chain(docker).chain(all).collect()
 }
 
 /// Git repositories: the program is looked for where others are, and hosts are known that ssh knows.
@@ -54,6 +65,16 @@ pub(super) fn registries(insecure: &[String]) -> registry::Settings {
             files: files.into_iter().flatten().collect(),
         },
     }
+}
+
+/// The file into which `login` writes: the one that other tools would read first.
+pub(super) fn credentials_file() -> Result<PathBuf, Failure> {
+    let below = |name: &str, path: &str| variable(&[name]).map(|folder| PathBuf::from(folder).join(path));
+    variable(&["REGISTRY_AUTH_FILE"])
+        .map(PathBuf::from)
+        .or_else(|| below("DOCKER_CONFIG", "config.json"))
+        .or_else(|| below("HOME", ".docker/config.json"))
+        .ok_or_else(|| Failure::machine("no place for passwords: set HOME or DOCKER_CONFIG"))
 }
 
 /// The first of several variables that is set to something.

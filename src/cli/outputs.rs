@@ -8,19 +8,40 @@ use crate::layer::Compression;
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
-/// The outputs; none given means the image goes to the store only.
-pub(super) fn outputs(given: &[String]) -> Result<Vec<Output>, Usage> {
-    given.iter().map(|text| output(text)).collect()
+/// The outputs; none given means the image goes to the store only. `push` has it go to its registries.
+///
+/// # Errors
+/// When they make no sense, alone or together; `named` says whether the image has a name without them.
+pub(super) fn outputs(given: &[String], push: bool, named: bool) -> Result<Vec<Output>, Usage> {
+    let mut all = Vec::new();
+    for text in given {
+        let one = output(text, push)?;
+        if push && !one.iter().any(|output| output.kind == OutputKind::Registry) {
+            return Err(Usage::new(format!(
+                "`--push` and `-o {text}` can't be used together: only the types registry and image can be pushed"
+            )));
+        }
+        all.extend(one);
+    }
+    if push && all.is_empty() {
+        all.push(new(OutputKind::Registry, None));
+    }
+    let nameless = |output: &Output| output.kind == OutputKind::Registry && output.names.is_empty();
+    if !named && all.iter().any(nameless) {
+        return Err(Usage::new("an image needs a name to be pushed: give it one with `-t`"));
+    }
+    Ok(all)
 }
 
-fn output(given: &str) -> Result<Output, Usage> {
+fn output(given: &str, push: bool) -> Result<Vec<Output>, Usage> {
     if !given.contains('=') && !given.contains(',') {
-        return if given == "-" {
-            Ok(new(OutputKind::Tar, Some(stdout()?)))
+        return Ok(vec![if given == "-" {
+            new(OutputKind::Tar, Some(stdout()?))
         } else {
-            Ok(new(OutputKind::Local, Some(Destination::Path(PathBuf::from(given)))))
-        };
+            new(OutputKind::Local, Some(Destination::Path(PathBuf::from(given))))
+        }]);
     }
+    let mut pushed = None;
     let bad = |text: &str| Usage::new(format!("`-o {given}`: {text}"));
     let (mut kind, mut destination) = (None, None);
     let mut output = new(OutputKind::Oci, None);
@@ -43,9 +64,9 @@ fn output(given: &str) -> Result<Output, Usage> {
                     "local" => OutputKind::Local,
                     "cacheonly" => OutputKind::Nothing,
                     "image" => OutputKind::Store,
-                    "registry" => return Err(bad("pushing to a registry is not supported yet")),
+                    "registry" => OutputKind::Registry,
                     _ => {
-                        let kinds = ["oci", "docker", "tar", "local", "cacheonly", "image"];
+                        let kinds = ["oci", "docker", "tar", "local", "cacheonly", "image", "registry"];
                         let hint = crate::diagnostic::nearest(&value, kinds)
                             .map_or_else(|| kinds.join(", "), |near| format!("did you mean `{near}`?"));
                         return Err(bad(&format!("`{value}` is no type of output: {hint}")));
@@ -63,6 +84,8 @@ fn output(given: &str) -> Result<Output, Usage> {
                         .map_err(|_| bad(&format!("`{value}` is no level")))?,
                 );
             }
+            "push" => pushed = Some(flag()?),
+            "push-by-digest" => output.by_digest = flag()?,
             "force-compression" => output.force_compression = flag()?,
             "rewrite-timestamp" => output.rewrite_timestamp = flag()?,
             "oci-mediatypes" => output.oci_media_types = Some(flag()?),
@@ -99,12 +122,42 @@ fn output(given: &str) -> Result<Output, Usage> {
         OutputKind::Local | OutputKind::OciDirectory | OutputKind::DockerDirectory
     );
     output.destination = match destination.as_deref() {
-        None if matches!(output.kind, OutputKind::Nothing | OutputKind::Store) => None,
+        Some(_) if output.kind == OutputKind::Registry => {
+            return Err(bad("`dest=` is for files: `name=` says where an image is pushed"));
+        }
+        None if matches!(
+            output.kind,
+            OutputKind::Nothing | OutputKind::Store | OutputKind::Registry
+        ) =>
+        {
+            None
+        }
         None | Some("-") if needs_path => return Err(bad("`dest=` must name a directory")),
         None | Some("-") => Some(stdout().map_err(|_| bad("`dest=` is missing, and standard output is a terminal"))?),
         Some(path) => Some(Destination::Path(PathBuf::from(path))),
     };
-    Ok(output)
+    let pushes = match (output.kind, pushed) {
+        (OutputKind::Registry, Some(false)) => return Err(bad("`type=registry` always pushes")),
+        (OutputKind::Registry, _) => true,
+        (OutputKind::Store, pushed) => pushed.unwrap_or(push),
+        (_, Some(_)) => return Err(bad("`push=` is for the types image and registry")),
+        (_, None) => false,
+    };
+    if output.by_digest && !pushes {
+        return Err(bad("`push-by-digest=true` has no effect without `push=true`"));
+    }
+    if output.kind == OutputKind::Store && pushes {
+        let stored = Output {
+            names: output.names.clone(),
+            epoch: output.epoch,
+            rewrite_timestamp: output.rewrite_timestamp,
+            compression: output.compression,
+            ..new(OutputKind::Store, None)
+        };
+        output.kind = OutputKind::Registry;
+        return Ok(vec![stored, output]);
+    }
+    Ok(vec![output])
 }
 
 fn new(kind: OutputKind, destination: Option<Destination>) -> Output {
@@ -115,6 +168,7 @@ fn new(kind: OutputKind, destination: Option<Destination>) -> Output {
         force_compression: false,
         rewrite_timestamp: false,
         oci_media_types: None,
+        by_digest: false,
         names: Vec::new(),
         epoch: None,
         annotations: Vec::new(),

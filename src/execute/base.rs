@@ -169,7 +169,7 @@ impl BaseImage {
     }
 
     /// A layer as part of a tree: a delta when it was made here, else what has to be unpacked first.
-    pub(super) fn layer(self: &Arc<Self>, index: usize) -> TreeLayer {
+    pub fn layer(self: &Arc<Self>, index: usize) -> TreeLayer {
         let made_here = match &self.origin {
             Origin::Store { record, .. } => record.layers.get(index).and_then(|layer| layer.content),
             Origin::Layout(_) => None,
@@ -266,6 +266,40 @@ impl BaseImage {
         Ok(store.put_blob_of(&self.layers()[index], &form, &descriptor.digest, descriptor.size)?)
     }
 
+    /// A layer that the store has as a blob, best in the form in which it came.
+    fn stored(&self, index: usize, store: &Store) -> Result<Option<Descriptor>, ExecuteError> {
+        let known = store.read(|records| records.recorded_blobs_of(&self.layers()[index]))?;
+        let as_it_came = |form: &str| form.strip_prefix(AS_IT_CAME).map(str::to_owned);
+        for media_type in [&as_it_came as &dyn Fn(&str) -> Option<String>, &compressed_here] {
+            for (form, digest, size) in &known {
+                if let Some(media_type) = media_type(form)
+                    && store.has_blob(digest)?
+                {
+                    return Ok(Some(Descriptor::new(&media_type, *digest, *size)));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// The image of a registry that has a layer which the store does not have, and how it travels.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub fn far(&self, index: usize, store: &Store) -> Result<Option<(&Pulled, &Descriptor)>, ExecuteError> {
+        let Origin::Store {
+            source: Some(source), ..
+        } = &self.origin
+        else {
+            return Ok(None);
+        };
+        let Some(descriptor) = source.manifest().layers.get(index) else {
+            return Ok(None);
+        };
+        let here = store.has_blob(&descriptor.digest)? || self.stored(index, store)?.is_some();
+        Ok((!here).then_some((source, descriptor)))
+    }
+
     /// A layer as a blob of the store, in the form in which it came.
     ///
     /// # Errors
@@ -293,16 +327,8 @@ impl BaseImage {
                     image: self.name.clone(),
                     index,
                 };
-                let known = store.read(|records| records.recorded_blobs_of(&self.layers()[index]))?;
-                let as_it_came = |form: &str| form.strip_prefix(AS_IT_CAME).map(str::to_owned);
-                for media_type in [&as_it_came as &dyn Fn(&str) -> Option<String>, &compressed_here] {
-                    for (form, digest, size) in &known {
-                        if let Some(media_type) = media_type(form)
-                            && store.has_blob(digest)?
-                        {
-                            return Ok(Descriptor::new(&media_type, *digest, *size));
-                        }
-                    }
+                if let Some(descriptor) = self.stored(index, store)? {
+                    return Ok(descriptor);
                 }
                 let pulled = source.as_ref().ok_or_else(missing)?;
                 let descriptor = pulled.fetch(index, store)?.clone();

@@ -1,8 +1,9 @@
 //! What can go wrong when an image is handed out.
 
-use crate::digest::{ContentId, DiffId};
+use crate::digest::{BlobDigest, ContentId, DiffId};
 use crate::layer::LayerError;
 use crate::oci::OciError;
+use crate::registry::RegistryError;
 use crate::store::StoreError;
 use std::io;
 use std::path::PathBuf;
@@ -71,6 +72,15 @@ pub enum ExportError {
     /// A layout of a base image can't be read.
     #[error("cannot read the base image")]
     Base(#[from] OciError),
+    /// A registry does not take it, or does not give a layer of the base image.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// An image can't be pushed without a name.
+    #[error("an image needs a name to be pushed to")]
+    NoName,
+    /// An image of the store is not what its layers are.
+    #[error("the image `{0}` of the store does not fit its layers")]
+    Unfit(BlobDigest),
     /// The caller no longer wants it.
     #[error("cancelled")]
     Cancelled,

@@ -4,6 +4,7 @@ use super::layers::Epoch;
 use crate::digest::{ContentId, DiffId};
 use crate::layer::Time;
 use crate::oci::{Descriptor, History, ImageConfig, Layout, RootFs, format_time, parse_time};
+use crate::registry::Pulled;
 
 /// The comment of history lines that a Dockerfile made.
 const COMMENT: &str = "buildkit.dockerfile.v0";
@@ -55,6 +56,8 @@ pub enum LayerPlace {
     Store,
     /// A layout on disk that the base image is read from.
     Layout(Layout),
+    /// A registry, as a layer of an image there; it is fetched only if it must be.
+    Registry(Box<Pulled>, usize),
 }
 
 impl Image {

@@ -6,6 +6,7 @@ use crate::digest::{BlobDigest, ContentId, DiffId, Fields, Sha256};
 use crate::layer::{Compression, Encoded, Format, LayerEncoder, LayerError, TarOptions, Time, decoder, write_tar};
 use crate::oci::media::{self, Family, LayerForm};
 use crate::oci::{Descriptor, LayoutBlob};
+use crate::registry::Pulled;
 use crate::store::{BlobWriter, Delta, LayerRecord, Store, StoreError};
 use std::io::{self, Read, Write};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -86,9 +87,11 @@ pub(super) enum Bytes {
     /// In memory.
     Here(Vec<u8>),
     /// A blob of the store.
-    Stored(BlobDigest),
+    Stored,
     /// A part of a layout.
     Layout(LayoutBlob),
+    /// A layer of an image of a registry.
+    Registry(Box<Pulled>, usize),
     /// The tar of a delta, which is cheaper to write again than to keep.
     Tar { content: ContentId, clamp: Option<i64> },
 }
@@ -253,13 +256,13 @@ impl Packer<'_> {
                     return Ok(ready(digest, layer.size.unwrap_or_default(), bytes));
                 }
                 if let Some((digest, size)) = self.store.blob_of(&layer.diff_id, &compression.name())? {
-                    return Ok(ready(digest, size, Bytes::Stored(digest)));
+                    return Ok(ready(digest, size, Bytes::Stored));
                 }
                 let found = self.compress_delta(content, *clamp, compression)?;
                 if found.diff_id != layer.diff_id {
                     return Err(ExportError::Changed(*content));
                 }
-                Ok(ready(found.digest, found.size, Bytes::Stored(found.digest)))
+                Ok(ready(found.digest, found.size, Bytes::Stored))
             }
             Source::Blob { descriptor, place } => {
                 let own = match descriptor.kind() {
@@ -268,7 +271,7 @@ impl Packer<'_> {
                 };
                 if force && own != Some(form(compression)) {
                     let found = self.repack(&layer.diff_id, descriptor, place, compression)?;
-                    return Ok(ready(found.0, found.1, Bytes::Stored(found.0)));
+                    return Ok(ready(found.0, found.1, Bytes::Stored));
                 }
                 let mut handed_on = Descriptor::new(&descriptor.media_type, descriptor.digest, descriptor.size);
                 if let Some(form) = own {
@@ -313,8 +316,14 @@ impl Packer<'_> {
             if content.is_some() {
                 return Ok(content);
             }
-            let LayerPlace::Layout(layout) = place else {
-                return Err(StoreError::NoBlob(digest).into());
+            let layout = match place {
+                LayerPlace::Layout(layout) => layout,
+                LayerPlace::Store => return Err(StoreError::NoBlob(digest).into()),
+                LayerPlace::Registry(pulled, number) => {
+                    pulled.fetch(*number, self.store)?;
+                    self.store.put_blob_of(diff_id, AS_IT_CAME, &digest, size)?;
+                    return Ok(content);
+                }
             };
             let failed = |source| ExportError::Repack {
                 diff_id: *diff_id,
@@ -338,7 +347,10 @@ impl Packer<'_> {
             return Ok(Bytes::Layout(blob));
         }
         if self.store.blob_size(&descriptor.digest)? == Some(descriptor.size) {
-            return Ok(Bytes::Stored(descriptor.digest));
+            return Ok(Bytes::Stored);
+        }
+        if let LayerPlace::Registry(pulled, number) = place {
+            return Ok(Bytes::Registry(pulled.clone(), *number));
         }
         Err(StoreError::NoBlob(descriptor.digest).into())
     }
@@ -361,7 +373,10 @@ impl Packer<'_> {
         };
         let reader: Box<dyn Read + Send> = match place {
             LayerPlace::Layout(layout) => Box::new(layout.open_blob("layer", descriptor)?),
-            LayerPlace::Store => {
+            LayerPlace::Store | LayerPlace::Registry(..) => {
+                if let LayerPlace::Registry(pulled, number) = place {
+                    pulled.fetch(*number, self.store)?;
+                }
                 let blob = self.store.open_blob(&descriptor.digest)?;
                 Box::new(blob.ok_or(StoreError::NoBlob(descriptor.digest))?)
             }
@@ -465,6 +480,21 @@ impl Packer<'_> {
                 source,
             }
         })
+    }
+
+    /// Puts the tar of a delta into the store, for whoever must know its bytes more than once.
+    pub(super) fn keep_tar(
+        &self,
+        content: &ContentId,
+        clamp: Option<i64>,
+        descriptor: &Descriptor,
+    ) -> Result<(), ExportError> {
+        if self.store.blob_size(&descriptor.digest)? == Some(descriptor.size) {
+            return Ok(());
+        }
+        let mut blob = self.store.blob_writer()?;
+        self.write_tar(content, clamp, &mut blob)?;
+        Ok(blob.finish_expecting(&descriptor.digest, descriptor.size)?)
     }
 
     fn delta(&self, content: &ContentId) -> Result<Delta, ExportError> {

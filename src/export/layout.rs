@@ -26,7 +26,7 @@ pub(super) struct Packed {
     /// The manifest's descriptor, with the annotations that were asked for.
     pub(super) manifest: Descriptor,
     /// By digest, each once.
-    blobs: BTreeMap<BlobDigest, Blob>,
+    pub(super) blobs: BTreeMap<BlobDigest, Blob>,
     index: Index,
     /// For `docker load`.
     saved: Vec<Saved>,
@@ -53,6 +53,7 @@ impl Packed {
     /// Writes the documents of an image.
     pub(super) fn new(
         config: &ImageConfig,
+        config_bytes: Vec<u8>,
         layers: Vec<Blob>,
         family: Family,
         names: &[Reference],
@@ -64,7 +65,6 @@ impl Packed {
                 layer.descriptor.media_type = family.layer(form).to_owned();
             }
         }
-        let config_bytes = config.to_bytes();
         let config_blob = Blob {
             descriptor: Descriptor::of(family.config(), &config_bytes),
             bytes: Bytes::Here(config_bytes),
@@ -125,8 +125,8 @@ impl Packed {
             let size = blob.descriptor.size;
             match &blob.bytes {
                 Bytes::Here(bytes) => archive.bytes(&name, bytes).map_err(told)?,
-                Bytes::Stored(stored) => {
-                    let file = open_stored(packer, stored, size)?;
+                Bytes::Stored | Bytes::Registry(..) => {
+                    let file = open_stored(packer, blob)?;
                     archive.part(&name, &file, 0, size).map_err(told)?;
                 }
                 Bytes::Layout(part) => archive.part(&name, part.file(), part.offset(), size).map_err(told)?,
@@ -179,8 +179,8 @@ impl Packed {
             let at = path.join("blobs/sha256").join(&name);
             replace(blobs.as_fd(), &name, Mode::from(0o444), &at, |file| match &blob.bytes {
                 Bytes::Here(bytes) => file.write_all(bytes).map_err(ExportError::io("write", &at)),
-                Bytes::Stored(stored) => {
-                    let from = open_stored(packer, stored, size)?;
+                Bytes::Stored | Bytes::Registry(..) => {
+                    let from = open_stored(packer, blob)?;
                     let copied = Sink::File(file).copy(&from, 0, size, packer.cancelled);
                     copied.map_err(|error| cancelled_or(packer, error, &at))
                 }
@@ -278,7 +278,12 @@ fn path_of(digest: &BlobDigest) -> String {
     format!("blobs/sha256/{}", digest.hex())
 }
 
-fn open_stored(packer: &Packer<'_>, digest: &BlobDigest, size: u64) -> Result<File, ExportError> {
+/// Opens a blob of the store; one that is still in a registry is fetched.
+fn open_stored(packer: &Packer<'_>, blob: &Blob) -> Result<File, ExportError> {
+    let (digest, size) = (&blob.descriptor.digest, blob.descriptor.size);
+    if let Bytes::Registry(pulled, number) = &blob.bytes {
+        pulled.fetch(*number, packer.store)?;
+    }
     let path = packer.store.blob_path(digest);
     let file = File::open(&path).map_err(ExportError::io("open the blob", &path))?;
     let found = file

@@ -16,6 +16,7 @@ mod layers;
 mod layout;
 mod local;
 mod output;
+mod push;
 mod tree;
 
 #[cfg(test)]
@@ -25,4 +26,5 @@ pub use ahead::Ahead;
 pub use error::ExportError;
 pub use image::{HistoryLine, Image, LayerPlace, LayerSource};
 pub use layers::Epoch;
-pub use output::{Annotations, Destination, Exported, Options, Output, export, image_id, tag};
+pub use output::{Annotations, Destination, Exported, Options, Output, Tell, export, image_id, tag};
+pub use push::{Stored, push_stored};

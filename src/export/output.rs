@@ -6,11 +6,13 @@ use super::image::{Image, LayerSource};
 use super::layers::{Epoch, Named, Packer};
 use super::layout::{Packed, family_for};
 use super::local;
+use super::push::push;
 use super::tree::Tree;
 use crate::digest::BlobDigest;
 use crate::layer::Compression;
 use crate::oci::media::Family;
 use crate::oci::{Descriptor, ImageConfig, Reference};
+use crate::registry::{Pushed, Registries};
 use crate::store::{ImageLayer, ImageRecord, Store};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -26,7 +28,6 @@ pub enum Destination<'a> {
 }
 
 /// What to hand out.
-#[derive(Debug)]
 pub enum Output<'a> {
     /// Nothing: the build is done and cached.
     Nothing,
@@ -36,6 +37,15 @@ pub enum Output<'a> {
     Oci(Destination<'a>),
     /// An OCI layout in a directory, beside the images that are there.
     OciDirectory(PathBuf),
+    /// An image in the registries that its names tell of.
+    Registry {
+        /// How they are reached.
+        registries: &'a Registries,
+        /// Whether it gets no tags there.
+        by_digest: bool,
+        /// Is told what happens, from several threads.
+        tell: Tell<'a>,
+    },
     /// A tar file that `docker load` reads.
     Docker(Destination<'a>),
     /// The same in a directory.
@@ -50,6 +60,9 @@ pub enum Output<'a> {
         ownership: bool,
     },
 }
+
+/// Somebody who is told how a push goes.
+pub type Tell<'a> = &'a (dyn Fn(Pushed) + Sync);
 
 /// How to hand it out.
 #[derive(Debug, Clone)]
@@ -129,6 +142,19 @@ pub fn export(
         Output::Oci(destination) => exporter.layout(destination, false),
         Output::Docker(destination) => exporter.layout(destination, true),
         Output::OciDirectory(path) => exporter.directory(path, false),
+        Output::Registry {
+            registries,
+            by_digest,
+            tell,
+        } => {
+            let (config, packed) = exporter.pack(false)?;
+            push(&exporter.packer, &packed, &exporter.names, registries, by_digest, tell)?;
+            Ok(Exported {
+                config: Some(config),
+                manifest: Some(packed.manifest),
+                skipped: Vec::new(),
+            })
+        }
         Output::DockerDirectory(path) => exporter.directory(path, true),
         Output::Tar(destination) => {
             let tree = Tree::new(&exporter.packer, image)?;
@@ -262,8 +288,10 @@ impl Exporter<'_> {
         )?;
         let document = document(self.image, &named, self.options.epoch.as_ref());
         let family = family_for(wanted, &blobs);
-        let config = Descriptor::of(family.config(), &document.to_bytes());
-        Ok((config, Packed::new(&document, blobs, family, &self.names, annotations)))
+        let bytes = document.to_bytes();
+        let config = Descriptor::of(family.config(), &bytes);
+        let packed = Packed::new(&document, bytes, blobs, family, &self.names, annotations);
+        Ok((config, packed))
     }
 
     fn layout(&self, destination: Destination<'_>, docker: bool) -> Result<Exported, ExportError> {
@@ -316,5 +344,21 @@ impl fmt::Debug for Destination<'_> {
             Self::Path(path) => f.debug_tuple("Path").field(path).finish(),
             Self::Stream(_) => f.write_str("Stream"),
         }
+    }
+}
+
+impl fmt::Debug for Output<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Nothing => "Nothing",
+            Self::Image => "Image",
+            Self::Oci(_) => "Oci",
+            Self::OciDirectory(_) => "OciDirectory",
+            Self::Registry { .. } => "Registry",
+            Self::Docker(_) => "Docker",
+            Self::DockerDirectory(_) => "DockerDirectory",
+            Self::Tar(_) => "Tar",
+            Self::Local { .. } => "Local",
+        })
     }
 }

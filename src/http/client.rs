@@ -1,17 +1,20 @@
 //! Sends requests: finds the way, follows redirects, and tries again.
 
 use super::relay;
-use super::request::encoded;
-use super::{Body, HttpError, Method, Proxies, Request, Response, Roots, Url, parse_date};
+use super::request::{Payload, encoded};
+use super::roots::client_certificate;
+use super::{Body, HttpError, Method, Proxies, Request, Response, Roots, Url};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
-use ureq::Agent;
 use ureq::config::Config;
 use ureq::http;
 use ureq::tls::{TlsConfig, TlsProvider};
+use ureq::{Agent, SendBody};
 
 /// How a client reaches servers.
 #[derive(Debug, Clone, Default)]
@@ -20,6 +23,10 @@ pub struct Settings {
     pub proxies: Proxies,
     /// Certificates of trusted authorities.
     pub roots: Roots,
+    /// Folders with certificates for single servers, in Docker's layout: a folder called as the server, with its port
+    /// when that is not the usual one, and in it `*.crt` for further authorities, and `NAME.cert` with `NAME.key` for
+    /// proving oneself.
+    pub hosts: Vec<PathBuf>,
     /// How long to wait, and how often to try.
     pub patience: Patience,
 }
@@ -37,6 +44,8 @@ pub struct Patience {
     pub pause: Duration,
     /// The longest pause that a server may ask for.
     pub longest_pause: Duration,
+    /// For the answer to what was sent to be kept: some servers look at all of it first.
+    pub digestion: Duration,
 }
 
 impl Default for Patience {
@@ -47,6 +56,7 @@ impl Default for Patience {
             tries: 4,
             pause: Duration::from_millis(300),
             longest_pause: Duration::from_secs(60),
+            digestion: Duration::from_secs(300),
         }
     }
 }
@@ -57,10 +67,13 @@ pub struct Client(Arc<Inner>);
 
 struct Inner {
     settings: Settings,
-    /// By whether servers are asked over TLS, and by proxy; made when needed first.
-    agents: Mutex<BTreeMap<(bool, Option<String>), Agent>>,
+    /// Made when needed first.
+    agents: Mutex<Agents>,
     stop: Arc<Stop>,
 }
+
+/// By whether servers are asked over TLS, by proxy, and by the folder with the server's certificates.
+type Agents = BTreeMap<(bool, Option<String>, Option<PathBuf>), Agent>;
 
 /// A switch that ends pauses and reads.
 #[derive(Default)]
@@ -122,6 +135,19 @@ impl Client {
         self.0.stop.is_on()
     }
 
+    /// Waits for `time`, or until [`Client::stop`] is called.
+    ///
+    /// # Errors
+    /// [`HttpError::Stopped`].
+    pub fn pause(&self, time: Duration) -> Result<(), HttpError> {
+        self.0.stop.pause(time)
+    }
+
+    /// How long to wait, and how often to try.
+    pub fn patience(&self) -> &Patience {
+        &self.0.settings.patience
+    }
+
     /// Sends a request, follows redirects, and tries again where that may help: no connection, 429, and 500 to 504.
     /// Any other status is an answer.
     ///
@@ -132,7 +158,12 @@ impl Client {
         let mut authorization = request.authorization.as_deref();
         for _ in 0..=REDIRECTS {
             let response = self.persist(request, &url, authorization)?;
-            let moved = matches!(response.status, 301 | 302 | 303 | 307 | 308) && request.method != Method::Post;
+            let moved = match request.method {
+                Method::Get | Method::Head => matches!(response.status, 301 | 302 | 303 | 307 | 308),
+                // What is sent is sent elsewhere only by those who may, and a form never.
+                Method::Post if matches!(request.payload, Payload::Form(_)) => false,
+                Method::Post | Method::Put | Method::Patch => !request.once && matches!(response.status, 307 | 308),
+            };
             let Some(location) = response.header("location").filter(|_| moved) else {
                 return Ok(response);
             };
@@ -157,16 +188,17 @@ impl Client {
         let mut tries = 1;
         loop {
             let result = self.once(request, url, authorization);
-            let last = tries >= patience.tries;
+            let last = request.once || tries >= patience.tries;
             let asked = match &result {
                 Ok(Ok(response)) if last || !matches!(response.status, 429 | 500 | 502..=504) => None,
-                Ok(Ok(response)) => Some(retry_after(response)),
+                Ok(Ok(response)) => Some(response.retry_after()),
                 Ok(Err(error)) if last || !may_pass(error) => None,
                 Ok(Err(_)) => Some(None),
                 Err(_) => None,
             };
             let Some(asked) = asked else {
                 return result?.map_err(|error| HttpError::Send {
+                    action: if request.method.sends() { "send to" } else { "fetch" },
                     url: url.to_string(),
                     reason: in_words(&error),
                 });
@@ -196,13 +228,7 @@ impl Client {
             reason: "it can't be requested",
         };
         let agent = self.agent(url)?;
-        let mut builder = http::Request::builder()
-            .method(match request.method {
-                Method::Get => "GET",
-                Method::Head => "HEAD",
-                Method::Post => "POST",
-            })
-            .uri(url.wire());
+        let mut builder = http::Request::builder().method(request.method.name()).uri(url.wire());
         for (name, value) in &request.headers {
             builder = builder.header(*name, header(name, value)?);
         }
@@ -218,12 +244,40 @@ impl Client {
             value.set_sensitive(true);
             builder = builder.header("proxy-authorization", value);
         }
-        let result = match &request.form {
-            Some(form) if request.method == Method::Post => {
-                builder = builder.header("content-type", "application/x-www-form-urlencoded");
-                agent.run(builder.body(form.as_str()).map_err(bad)?)
-            }
-            _ => agent.run(builder.body(()).map_err(bad)?),
+        let result = if request.method.sends() {
+            let digestion = Some(self.0.settings.patience.digestion);
+            let mut whole: &[u8] = &[];
+            let mut opened;
+            let (size, reader): (u64, &mut dyn Read) = match &request.payload {
+                Payload::Nothing => (0, &mut whole),
+                Payload::Form(form) => {
+                    builder = builder.header("content-type", "application/x-www-form-urlencoded");
+                    whole = form.as_bytes();
+                    (whole.len() as u64, &mut whole)
+                }
+                Payload::Bytes(bytes) => {
+                    whole = bytes;
+                    (whole.len() as u64, &mut whole)
+                }
+                Payload::Stream(size, open) => {
+                    let stream = open().map_err(|source| HttpError::Payload {
+                        url: url.to_string(),
+                        source,
+                    })?;
+                    opened = Interruptible {
+                        inner: stream.take(*size),
+                        stop: &self.0.stop,
+                    };
+                    (*size, &mut opened)
+                }
+            };
+            builder = builder.header("content-length", size);
+            let body = SendBody::from_reader(reader);
+            let built = builder.body(body).map_err(bad)?;
+            let configured = agent.configure_request(built).timeout_recv_response(digestion);
+            agent.run(configured.build())
+        } else {
+            agent.run(builder.body(()).map_err(bad)?)
         };
         self.0.stop.check()?;
         Ok(result.map(|answer| {
@@ -237,7 +291,7 @@ impl Client {
         }))
     }
 
-    fn agents(&self) -> std::sync::MutexGuard<'_, BTreeMap<(bool, Option<String>), Agent>> {
+    fn agents(&self) -> std::sync::MutexGuard<'_, Agents> {
         self.0.agents.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -245,7 +299,8 @@ impl Client {
         let settings = &self.0.settings;
         let proxy = proxy_for(url, &settings.proxies)?;
         let secure = url.is_secure() || proxy.as_ref().is_some_and(Url::is_secure);
-        let key = (url.is_secure(), proxy.as_ref().map(Url::whole));
+        let folder = self.folder(url).filter(|_| url.is_secure());
+        let key = (url.is_secure(), proxy.as_ref().map(Url::whole), folder.clone());
         let mut agents = self.agents();
         // Under the lock, so that no agent is made behind the back of `stop`.
         self.0.stop.check()?;
@@ -253,12 +308,12 @@ impl Client {
             return Ok(agent.clone());
         }
         let proxied = proxy.as_ref().map(tunnel).transpose()?;
-        let config = self.config(secure, proxied.clone())?;
+        let config = self.config(secure, proxied.clone(), folder.as_deref())?;
         let agent = match (&proxy, url.is_secure()) {
             (Some(proxy), false) => {
                 let at = proxy.wire().parse();
                 let at = at.map_err(|_| HttpError::Proxy(format!("`{proxy}` can't be used")))?;
-                relay::agent(config, self.config(secure, None)?, at)
+                relay::agent(config, self.config(secure, None, None)?, at)
             }
             _ => Agent::new_with_config(config),
         };
@@ -266,7 +321,19 @@ impl Client {
         Ok(agent)
     }
 
-    fn config(&self, secure: bool, proxy: Option<ureq::Proxy>) -> Result<Config, HttpError> {
+    /// The folder with certificates for a server.
+    fn folder(&self, url: &Url) -> Option<PathBuf> {
+        let names = [url.authority(), format!("{}:{}", url.host(), url.port())];
+        let mut folders = self.0.settings.hosts.iter();
+        folders.find_map(|folder| names.iter().map(|name| folder.join(name)).find(|it| it.is_dir()))
+    }
+
+    /// Whether there are certificates for a server.
+    pub fn knows(&self, url: &Url) -> bool {
+        self.folder(url).is_some()
+    }
+
+    fn config(&self, secure: bool, proxy: Option<ureq::Proxy>, folder: Option<&Path>) -> Result<Config, HttpError> {
         let settings = &self.0.settings;
         let patience = &settings.patience;
         let mut config = Agent::config_builder()
@@ -285,7 +352,8 @@ impl Client {
             let tls = TlsConfig::builder()
                 .provider(TlsProvider::Rustls)
                 .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
-                .root_certs(settings.roots.read()?)
+                .root_certs(settings.roots.read(folder)?)
+                .client_cert(folder.map(client_certificate).transpose()?.flatten())
                 .build();
             config = config.tls_config(tls);
         }
@@ -298,6 +366,21 @@ impl fmt::Debug for Client {
         f.debug_struct("Client")
             .field("settings", &self.0.settings)
             .finish_non_exhaustive()
+    }
+}
+
+/// A stream that ends with an error once the client is stopped.
+struct Interruptible<'a, R> {
+    inner: R,
+    stop: &'a Stop,
+}
+
+impl<R: Read> Read for Interruptible<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if self.stop.is_on() {
+            return Err(std::io::Error::other(HttpError::Stopped));
+        }
+        self.inner.read(buffer)
     }
 }
 
@@ -319,17 +402,6 @@ fn proxy_for(url: &Url, proxies: &Proxies) -> Result<Option<Url>, HttpError> {
 /// A proxy in the client library's terms, which panics at kinds that it was not compiled for.
 fn tunnel(proxy: &Url) -> Result<ureq::Proxy, HttpError> {
     ureq::Proxy::new(&proxy.with_user()).map_err(|_| HttpError::Proxy(format!("`{proxy}` can't be used")))
-}
-
-/// How long the server wants to be left alone.
-fn retry_after(response: &Response) -> Option<Duration> {
-    let text = response.header("retry-after")?.trim();
-    if let Ok(seconds) = text.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    // By the server's own clock, which need not be this machine's.
-    let (then, now) = (parse_date(text)?, parse_date(response.header("date")?)?);
-    Some(Duration::from_secs(u64::try_from(then.saturating_sub(now)).ok()?))
 }
 
 /// Whether another try may end otherwise.

@@ -17,9 +17,11 @@ pub enum HttpError {
     #[error("the header `{0}` has characters that can't be sent")]
     Header(String),
     /// The server could not be reached, or did not answer as one.
-    #[error("cannot fetch `{url}`: {reason}")]
+    #[error("cannot {action} `{url}`: {reason}")]
     Send {
-        /// What was fetched.
+        /// What was tried: a verb and what follows it.
+        action: &'static str,
+        /// What was fetched, or where something was sent.
         url: String,
         /// Why it failed, in words.
         reason: String,
@@ -65,6 +67,14 @@ pub enum HttpError {
     #[error("cannot keep what came from `{url}`")]
     Keep {
         /// What was fetched.
+        url: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// What was to be sent could not be read.
+    #[error("cannot read what is sent to `{url}`")]
+    Payload {
+        /// Where to.
         url: String,
         /// Why.
         source: io::Error,

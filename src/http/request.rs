@@ -1,8 +1,11 @@
 //! What is asked, and what is answered.
 
-use super::{Body, HttpError, Url};
+use super::{Body, HttpError, Url, parse_date};
 use base64::Engine as _;
 use std::fmt;
+use std::io::{self, Read};
+use std::sync::Arc;
+use std::time::Duration;
 use ureq::http::HeaderMap;
 
 /// What to do with an address.
@@ -12,9 +15,44 @@ pub enum Method {
     Get,
     /// Read its headers.
     Head,
-    /// Send a form to it.
+    /// Send a form to it, or begin something there.
     Post,
+    /// Put something there.
+    Put,
+    /// Add something to it.
+    Patch,
 }
+
+impl Method {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Head => "HEAD",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+        }
+    }
+
+    /// Whether a request has a body, be it empty.
+    pub(super) fn sends(self) -> bool {
+        matches!(self, Self::Post | Self::Put | Self::Patch)
+    }
+}
+
+/// What a request sends.
+#[derive(Clone)]
+pub(super) enum Payload {
+    Nothing,
+    /// Fields with values, which may be secret.
+    Form(String),
+    Bytes(Arc<[u8]>),
+    /// So many bytes, which are read anew whenever they are sent.
+    Stream(u64, Arc<Opener>),
+}
+
+/// Opens a stream at its beginning.
+pub(super) type Opener = dyn Fn() -> io::Result<Box<dyn Read + Send>> + Send + Sync;
 
 /// One request.
 #[derive(Clone)]
@@ -23,7 +61,9 @@ pub struct Request {
     pub(super) url: Url,
     pub(super) headers: Vec<(&'static str, String)>,
     pub(super) authorization: Option<String>,
-    pub(super) form: Option<String>,
+    pub(super) payload: Payload,
+    /// Whether a failure is told at once.
+    pub(super) once: bool,
 }
 
 impl Request {
@@ -35,7 +75,8 @@ impl Request {
             url,
             headers: Vec::new(),
             authorization,
-            form: None,
+            payload: Payload::Nothing,
+            once: false,
         }
     }
 
@@ -64,9 +105,42 @@ impl Request {
     pub fn form(mut self, pairs: &[(&str, &str)]) -> Self {
         // A query and a form are spelled alike.
         let text = Url::parse("http://h/").map(|url| url.with_query(pairs).wire());
-        self.form = text
+        let form = text
             .ok()
             .and_then(|text| text.split_once('?').map(|(_, form)| form.to_owned()));
+        self.payload = Payload::Form(form.unwrap_or_default());
+        self
+    }
+
+    /// The same request with bytes as its body.
+    #[must_use]
+    pub fn bytes(mut self, bytes: impl Into<Arc<[u8]>>) -> Self {
+        self.payload = Payload::Bytes(bytes.into());
+        self
+    }
+
+    /// The same request with `size` bytes of a stream as its body. It is opened again when the request is sent again.
+    #[must_use]
+    pub fn stream(
+        mut self,
+        size: u64,
+        open: impl Fn() -> io::Result<Box<dyn Read + Send>> + Send + Sync + 'static,
+    ) -> Self {
+        self.payload = Payload::Stream(size, Arc::new(open));
+        self
+    }
+
+    /// The same request, which is sent a single time: whoever sends it knows better what to do when it fails.
+    #[must_use]
+    pub fn once(mut self) -> Self {
+        self.once = true;
+        self
+    }
+
+    /// The same request with more in its query.
+    #[must_use]
+    pub fn with_query(mut self, pairs: &[(&str, &str)]) -> Self {
+        self.url = self.url.with_query(pairs);
         self
     }
 
@@ -118,6 +192,17 @@ impl Response {
     /// Bytes of the body, when the server says so.
     pub fn length(&self) -> Option<u64> {
         self.header("content-length")?.trim().parse().ok()
+    }
+
+    /// How long the server wants to be left alone, if it says so.
+    pub fn retry_after(&self) -> Option<Duration> {
+        let text = self.header("retry-after")?.trim();
+        if let Ok(seconds) = text.parse() {
+            return Some(Duration::from_secs(seconds));
+        }
+        // By the server's own clock, which need not be this machine's.
+        let (then, now) = (parse_date(text)?, parse_date(self.header("date")?)?);
+        Some(Duration::from_secs(u64::try_from(then.saturating_sub(now)).ok()?))
     }
 
     /// The status as an error.

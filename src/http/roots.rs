@@ -3,7 +3,7 @@
 use super::HttpError;
 use base64::Engine as _;
 use std::path::{Path, PathBuf};
-use ureq::tls::{Certificate, RootCerts};
+use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts};
 
 /// Where certificates of trusted authorities are.
 #[derive(Debug, Clone, Default)]
@@ -36,7 +36,7 @@ impl Roots {
     /// When a file that must be readable is not, or there are none.
     pub fn to_pem(&self) -> Result<String, HttpError> {
         let mut text = String::new();
-        if let RootCerts::Specific(all) = self.read()? {
+        if let RootCerts::Specific(all) = self.read(None)? {
             for certificate in all.iter() {
                 let encoded = base64::engine::general_purpose::STANDARD.encode(certificate.der());
                 text.push_str("-----BEGIN CERTIFICATE-----\n");
@@ -51,7 +51,9 @@ impl Roots {
     }
 
     /// Reads the certificates: about ten milliseconds, so only before the first https request.
-    pub(super) fn read(&self) -> Result<RootCerts, HttpError> {
+    ///
+    /// `server` is a folder with further ones for a single server.
+    pub(super) fn read(&self, server: Option<&Path>) -> Result<RootCerts, HttpError> {
         let mut problems = Vec::new();
         let mut found = Vec::new();
         let mut load = |file: Option<&Path>, folder: Option<&Path>, must: bool| {
@@ -88,6 +90,13 @@ impl Roots {
         for file in &self.extra {
             load(Some(file), None, true)?;
         }
+        for file in server
+            .map(|folder| files_of(folder, "crt"))
+            .transpose()?
+            .unwrap_or_default()
+        {
+            load(Some(&file), None, true)?;
+        }
         if found.is_empty() {
             let why = problems
                 .pop()
@@ -96,6 +105,51 @@ impl Roots {
         }
         Ok(RootCerts::from(found))
     }
+}
+
+/// The certificate with which a server's folder says that one proves oneself.
+///
+/// # Errors
+/// When there is a certificate without its key or a key without its certificate, or they can't be read.
+pub(super) fn client_certificate(folder: &Path) -> Result<Option<ClientCert>, HttpError> {
+    let wrong = |path: &Path, why: &str| HttpError::Roots(format!("`{}`: {why}", path.display()));
+    let read = |path: &Path| std::fs::read(path).map_err(|error| wrong(path, &error.to_string()));
+    if let Some(key) = files_of(folder, "key")?
+        .iter()
+        .find(|key| !key.with_extension("cert").is_file())
+    {
+        return Err(wrong(key, "the certificate `.cert` beside it is missing"));
+    }
+    let Some(path) = files_of(folder, "cert")?.into_iter().next() else {
+        return Ok(None);
+    };
+    let mut chain = Vec::new();
+    for item in ureq::tls::parse_pem(&read(&path)?) {
+        if let Ok(PemItem::Certificate(certificate)) = item {
+            chain.push(certificate);
+        }
+    }
+    if chain.is_empty() {
+        return Err(wrong(&path, "it has no certificate"));
+    }
+    let key = path.with_extension("key");
+    // The error would show what is in the file.
+    let parsed = PrivateKey::from_pem(&read(&key)?).map_err(|_| wrong(&key, "it has no key"))?;
+    Ok(Some(ClientCert::new_with_certs(&chain, parsed)))
+}
+
+/// Files of a folder with an ending, in the order of their names.
+fn files_of(folder: &Path, ending: &str) -> Result<Vec<PathBuf>, HttpError> {
+    let failed = |error: std::io::Error| HttpError::Roots(format!("`{}`: {error}", folder.display()));
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if path.extension().is_some_and(|it| it == ending) {
+            files.push(path);
+        }
+    }
+    files.sort_unstable();
+    Ok(files)
 }
 
 #[cfg(test)]

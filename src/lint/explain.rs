@@ -2,7 +2,7 @@
 
 use super::finding::Level;
 use super::rule::{Family, Fixable, Rule, State};
-use super::rules::rules;
+use super::rules::every_rule;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
@@ -50,8 +50,7 @@ pub fn address(rule: &Rule) -> Option<String> {
 /// A JSON schema (draft 2020-12) of an object that gives rules by code their levels, for editors: `$defs/rule` is every
 /// rule with what it finds, `$defs/level` every level.
 pub fn schema() -> Value {
-    let rules: Vec<Value> = rules()
-        .iter()
+    let rules: Vec<Value> = every_rule()
         .map(|rule| json!({"const": rule.code, "title": rule.name, "description": rule.docs.what}))
         .collect();
     let levels = [Level::Error, Level::Warning, Level::Info, Level::Style].map(Level::word);
@@ -105,7 +104,7 @@ fn block(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lint::{every_rule, rules};
+    use crate::lint::rules;
     use std::collections::BTreeMap;
     use std::path::Path;
 

@@ -9,9 +9,37 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-/// What worked the last time, by registry and repository.
+/// What worked the last time, by registry, repository and purpose.
 #[derive(Default)]
-pub(super) struct Tokens(Mutex<BTreeMap<(String, String), String>>);
+pub(super) struct Tokens(Mutex<BTreeMap<(String, String, Purpose), String>>);
+
+/// What somebody wants to do with a repository; a token is for one of them.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Purpose {
+    /// Read it.
+    Pull,
+    /// Write to it.
+    Push,
+    /// Write to it what another repository of the registry has.
+    Mount(String),
+    /// Nothing but to be known.
+    Login,
+}
+
+impl Purpose {
+    /// In the words of token servers (distribution, "Token Scope Documentation").
+    fn scopes(&self, repository: &str) -> Vec<String> {
+        match self {
+            Self::Login => Vec::new(),
+            Self::Pull => vec![format!("repository:{repository}:pull")],
+            Self::Push => vec![format!("repository:{repository}:pull,push")],
+            Self::Mount(from) => vec![
+                format!("repository:{repository}:pull,push"),
+                format!("repository:{from}:pull"),
+            ],
+        }
+    }
+}
 
 /// Largest answer of a token server, in bytes.
 const LARGEST_TOKEN: u64 = 1 << 20;
@@ -25,9 +53,35 @@ struct Answer {
 impl Registries {
     /// Sends a request about an image, with what its registry wants to see.
     pub(super) fn ask(&self, image: &Reference, request: &Request) -> Result<Response, RegistryError> {
-        let key = (image.registry().to_owned(), image.repository().to_owned());
+        self.ask_to(&Purpose::Pull, image, request)
+    }
+
+    /// The same for a purpose.
+    pub(super) fn ask_to(
+        &self,
+        purpose: &Purpose,
+        image: &Reference,
+        request: &Request,
+    ) -> Result<Response, RegistryError> {
+        let key = |purpose: &Purpose| {
+            let (registry, repository) = (image.registry(), image.repository());
+            (registry.to_owned(), repository.to_owned(), purpose.clone())
+        };
         let tokens = || self.0.tokens.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = tokens().get(&key).cloned();
+        // A registry may have things uploaded to another server, which is to see no credentials.
+        let home = self.request(Method::Get, image, "")?;
+        if !home.url().shares_credentials_with(request.url()) {
+            return Ok(self.0.client.send(request)?);
+        }
+        let known = {
+            let tokens = tokens();
+            let usual = match purpose {
+                // It may do as well.
+                Purpose::Mount(_) => tokens.get(&key(&Purpose::Push)),
+                Purpose::Pull | Purpose::Push | Purpose::Login => None,
+            };
+            tokens.get(&key(purpose)).or(usual).cloned()
+        };
         let with = |token: &Option<String>| match token {
             Some(token) => request.clone().authorization(token.clone()),
             None => request.clone(),
@@ -38,7 +92,7 @@ impl Registries {
             return Ok(response);
         }
         let challenges: Vec<Challenge> = response.headers("www-authenticate").flat_map(challenge::read).collect();
-        let Some(token) = self.authorize(image, request.url(), &challenges)? else {
+        let Some(token) = self.authorize(purpose, image, request.url(), &challenges)? else {
             return Ok(response);
         };
         if known.as_ref() == Some(&token) {
@@ -47,7 +101,7 @@ impl Registries {
         let token = Some(token);
         let response = self.0.client.send(&with(&token))?;
         if let (true, Some(token)) = (response.status != 401, token) {
-            tokens().insert(key, token);
+            tokens().insert(key(purpose), token);
         }
         Ok(response)
     }
@@ -55,6 +109,7 @@ impl Registries {
     /// What to send as `Authorization`; `None` when nobody has the right to.
     fn authorize(
         &self,
+        purpose: &Purpose,
         image: &Reference,
         url: &Url,
         challenges: &[Challenge],
@@ -64,9 +119,21 @@ impl Registries {
             .settings
             .credentials
             .find(image.registry(), image.repository(), &|| self.0.client.is_stopped())?;
+        self.authorize_as(login, purpose, image, url, challenges)
+    }
+
+    /// The same for somebody.
+    pub(super) fn authorize_as(
+        &self,
+        login: Option<Login>,
+        purpose: &Purpose,
+        image: &Reference,
+        url: &Url,
+        challenges: &[Challenge],
+    ) -> Result<Option<String>, RegistryError> {
         let of = |scheme: &str| challenges.iter().find(|it| it.scheme == scheme);
         if let Some(bearer) = of("bearer") {
-            return self.token(image, bearer, login).map(Some);
+            return self.token(purpose, image, bearer, login).map(Some);
         }
         let (Some(_), Some(Login::Password { user, password })) = (of("basic"), login) else {
             return Ok(None);
@@ -77,22 +144,37 @@ impl Registries {
         Ok(Some(crate::http::basic(&user, &password)))
     }
 
-    fn token(&self, image: &Reference, bearer: &Challenge, login: Option<Login>) -> Result<String, RegistryError> {
+    fn token(
+        &self,
+        purpose: &Purpose,
+        image: &Reference,
+        bearer: &Challenge,
+        login: Option<Login>,
+    ) -> Result<String, RegistryError> {
         let realm = bearer.get("realm").unwrap_or_default();
         let url = Url::parse(realm)?;
         if !url.is_secure() && !url.is_loopback() && !self.is_insecure(image.registry()) {
             return Err(failed(image, format!("its token server `{url}` does not use TLS")));
         }
-        let usual = format!("repository:{}:pull", image.repository());
-        let scope = bearer.get("scope").filter(|scope| !scope.is_empty()).unwrap_or(&usual);
+        let usual = purpose.scopes(image.repository());
+        let asked = bearer.get("scope").unwrap_or_default();
+        let asked: Vec<&str> = asked.split(' ').filter(|scope| !scope.is_empty()).collect();
+        let scopes: Vec<&str> = match purpose {
+            Purpose::Pull if !asked.is_empty() => asked,
+            // The server asks for what this one request needs, and others follow that need more.
+            Purpose::Pull | Purpose::Push | Purpose::Mount(_) | Purpose::Login => {
+                let other = |scope: &&&str| !scope.starts_with(&format!("repository:{}:", image.repository()));
+                let further = asked.iter().filter(other).copied();
+                let mut all: Vec<&str> = usual.iter().map(String::as_str).chain(further).collect();
+                let mut seen = std::collections::BTreeSet::new();
+                all.retain(|scope| seen.insert(*scope));
+                all
+            }
+        };
+        let whole = scopes.join(" ");
         let service = bearer.get("service");
         let mut pairs: Vec<(&str, &str)> = service.iter().map(|service| ("service", *service)).collect();
-        pairs.extend(
-            scope
-                .split(' ')
-                .filter(|it| !it.is_empty())
-                .map(|scope| ("scope", scope)),
-        );
+        pairs.extend(scopes.iter().map(|scope| ("scope", *scope)));
         let request = match &login {
             None => Request::new(Method::Get, url.clone().with_query(&pairs)),
             Some(Login::Password { user, password }) => {
@@ -101,7 +183,7 @@ impl Registries {
             Some(Login::Token(token)) => {
                 pairs.retain(|(name, _)| *name != "scope");
                 pairs.extend([
-                    ("scope", scope),
+                    ("scope", whole.as_str()),
                     ("grant_type", "refresh_token"),
                     ("client_id", "varve"),
                     ("refresh_token", token.as_str()),

@@ -40,7 +40,8 @@ impl Registries {
                     }
                 }
                 other => other.into(),
-            })
+            })?;
+        self.seen(image, &blob.digest, store)
     }
 
     fn turn(&self, digest: &BlobDigest) -> Arc<Mutex<()>> {

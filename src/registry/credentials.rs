@@ -60,11 +60,11 @@ struct Helped {
 }
 
 /// What Docker calls its own registry in files and to helpers.
-const DOCKER_KEY: &str = "https://index.docker.io/v1/";
+pub(super) const DOCKER_KEY: &str = "https://index.docker.io/v1/";
 /// The same without what is around it.
 const DOCKER_INDEX: &str = "index.docker.io";
 /// Largest file of credentials, in bytes.
-const LARGEST_FILE: u64 = 4 << 20;
+pub(super) const LARGEST_FILE: u64 = 4 << 20;
 /// Largest answer of a helper, in bytes.
 const LARGEST_ANSWER: u64 = 1 << 20;
 /// How long a helper may take; some ask the user.
@@ -177,7 +177,7 @@ impl Entry {
 }
 
 /// The registry, and maybe repository, that a key means: without scheme and API version.
-fn place(key: &str) -> String {
+pub(super) fn place(key: &str) -> String {
     let bare = key
         .strip_prefix("https://")
         .or_else(|| key.strip_prefix("http://"))
@@ -198,6 +198,31 @@ fn help(name: &str, server: &str, stopped: &dyn Fn() -> bool) -> Result<Option<L
     if name.is_empty() {
         return Ok(None);
     }
+    let Some(answer) = call(name, "get", server.as_bytes(), stopped)? else {
+        return Ok(None);
+    };
+    let Ok(helped) = serde_json::from_slice::<Helped>(&answer) else {
+        return Err(RegistryError::Helper {
+            program: format!("docker-credential-{name}"),
+            why: "its answer is not what it should be".to_owned(),
+        });
+    };
+    Ok(Some(match helped.username.as_str() {
+        "<token>" => Login::Token(helped.secret),
+        _ => Login::Password {
+            user: helped.username,
+            password: helped.secret,
+        },
+    }))
+}
+
+/// Has `docker-credential-NAME` do something; `None` when it knows nothing of the server.
+pub(super) fn call(
+    name: &str,
+    command: &str,
+    input: &[u8],
+    stopped: &dyn Fn() -> bool,
+) -> Result<Option<Vec<u8>>, RegistryError> {
     let program = format!("docker-credential-{name}");
     let failed = |why: String| RegistryError::Helper {
         program: program.clone(),
@@ -207,7 +232,7 @@ fn help(name: &str, server: &str, stopped: &dyn Fn() -> bool) -> Result<Option<L
         return Err(failed("its name has a slash".to_owned()));
     }
     let mut child = Command::new(&program)
-        .arg("get")
+        .arg(command)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -215,7 +240,7 @@ fn help(name: &str, server: &str, stopped: &dyn Fn() -> bool) -> Result<Option<L
         .map_err(|error| failed(error.to_string()))?;
     if let Some(mut stdin) = child.stdin.take() {
         // A helper that needs no input may be gone already.
-        let _ = stdin.write_all(server.as_bytes());
+        let _ = stdin.write_all(input);
     }
     let stdout = child.stdout.take();
     let reader = std::thread::spawn(move || {
@@ -227,25 +252,16 @@ fn help(name: &str, server: &str, stopped: &dyn Fn() -> bool) -> Result<Option<L
     });
     let good = wait(&mut child, stopped).map_err(failed)?;
     let answer = reader.join().unwrap_or_default();
-    if !good {
-        let said = String::from_utf8_lossy(&answer);
-        // By agreement, in these words.
-        if said.contains("credentials not found") {
-            return Ok(None);
-        }
-        let line = said.lines().next().unwrap_or("it failed and said nothing");
-        return Err(failed(line.chars().filter(|it| !it.is_control()).take(200).collect()));
+    if good {
+        return Ok(Some(answer));
     }
-    let Ok(helped) = serde_json::from_slice::<Helped>(&answer) else {
-        return Err(failed("its answer is not what it should be".to_owned()));
-    };
-    Ok(Some(match helped.username.as_str() {
-        "<token>" => Login::Token(helped.secret),
-        _ => Login::Password {
-            user: helped.username,
-            password: helped.secret,
-        },
-    }))
+    let said = String::from_utf8_lossy(&answer);
+    // By agreement, in these words.
+    if said.contains("credentials not found") {
+        return Ok(None);
+    }
+    let line = said.lines().next().unwrap_or("it failed and said nothing");
+    Err(failed(line.chars().filter(|it| !it.is_control()).take(200).collect()))
 }
 
 /// Waits for a child's end; whether it ended well.

@@ -1,11 +1,11 @@
-//! Why an image could not be had from its registry.
+//! Why an image could not be had from its registry, or put there.
 
 use crate::http::HttpError;
 use crate::oci::OciError;
 use crate::store::StoreError;
 use std::path::PathBuf;
 
-/// Why an image could not be had from its registry.
+/// Why an image could not be had from its registry, or put there.
 #[derive(Debug, thiserror::Error)]
 pub enum RegistryError {
     /// The registry could not be reached.
@@ -35,6 +35,22 @@ pub enum RegistryError {
         /// The status, and what the registry said.
         why: String,
     },
+    /// The registry does not take what is pushed.
+    #[error("the registry does not take {what}: {why}")]
+    NotTaken {
+        /// What was pushed, in words.
+        what: String,
+        /// The status, and what the registry said.
+        why: String,
+    },
+    /// What is to be pushed can't be read.
+    #[error("cannot read {what}, which is to be pushed")]
+    Unreadable {
+        /// What, in words.
+        what: String,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The registry asks for a login in a way that is not understood or not safe.
     #[error("cannot log in for `{name}`: {why}")]
     Login {
@@ -59,8 +75,11 @@ pub enum RegistryError {
         /// What is wrong with it.
         source: OciError,
     },
+    /// A text that names no registry.
+    #[error("`{0}` is not the host of a registry, with or without a port")]
+    NoRegistry(String),
     /// A file of credentials.
-    #[error("cannot read credentials from `{}`: {why}", .path.display())]
+    #[error("cannot use the credentials in `{}`: {why}", .path.display())]
     Credentials {
         /// Which file.
         path: PathBuf,
@@ -81,6 +100,14 @@ pub enum RegistryError {
 }
 
 impl RegistryError {
+    /// What may help.
+    pub fn advice(&self) -> Option<String> {
+        match self {
+            Self::Denied { .. } => Some("log in with `varve login REGISTRY`, as somebody who may do this".to_owned()),
+            _ => None,
+        }
+    }
+
     /// Whether the build was cancelled, and nothing is wrong.
     pub fn is_stopped(&self) -> bool {
         matches!(self, Self::Http(HttpError::Stopped))

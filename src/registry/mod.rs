@@ -1,7 +1,8 @@
 //! Speaks to OCI registries: a reference to a digest, a digest to stored blobs.
 //!
 //! Enter by [`Registries::pull`]: the name of an image in, a [`Pulled`] out, whose manifest and config are in the store;
-//! [`Pulled::fetch`] brings its layers, when somebody wants them.
+//! [`Pulled::fetch`] brings its layers, when somebody wants them. [`Registries::push`] takes a [`Parcel`] to a name.
+//! [`Registries::login`] tries a password before [`Credentials::keep`] writes it down.
 //!
 //! Invariant: what gets a name in the store has the digest and size that its descriptor claims. Passwords go to the
 //! registry that they are for, or to the token server that it names over TLS, and are asked for only by a registry that
@@ -12,15 +13,20 @@ mod blob;
 mod challenge;
 mod credentials;
 mod error;
+mod login;
 mod pull;
+mod push;
 mod remember;
+mod upload;
 
 #[cfg(test)]
 mod tests;
 
 pub use credentials::Credentials;
 pub use error::RegistryError;
+pub use login::Kept;
 pub use pull::Pulled;
+pub use push::{Arrival, Parcel, Part, PartBytes, Pushed};
 
 use crate::digest::BlobDigest;
 use crate::http::{Client, Method, Request, Url};
@@ -65,13 +71,16 @@ impl Registries {
 
     /// A request to the registry of an image; `what` is what follows the repository.
     fn request(&self, method: Method, image: &Reference, what: &str) -> Result<Request, RegistryError> {
-        let registry = image.registry();
-        let host = if registry == DOCKER { DOCKER_HOST } else { registry };
-        let mut url = Url::of(true, host, &format!("/v2/{}/{what}", image.repository()))?;
-        if url.is_loopback() || self.is_insecure(registry) {
-            url = Url::of(false, host, &format!("/v2/{}/{what}", image.repository()))?;
-        }
+        let url = self.address(image.registry(), &format!("/v2/{}/{what}", image.repository()))?;
         Ok(Request::new(method, url))
+    }
+
+    /// An address of a registry.
+    fn address(&self, registry: &str, path: &str) -> Result<Url, RegistryError> {
+        let host = if registry == DOCKER { DOCKER_HOST } else { registry };
+        let url = Url::of(true, host, path)?;
+        let plain = self.is_insecure(registry) || (url.is_loopback() && !self.0.client.knows(&url));
+        Ok(if plain { Url::of(false, host, path)? } else { url })
     }
 
     fn is_insecure(&self, registry: &str) -> bool {

@@ -256,8 +256,19 @@ fn kind_of(media_type: &str, bytes: &[u8]) -> Kind {
     })
 }
 
-/// What a registry says when it refuses (OCI distribution-spec, "Error Codes").
+/// An answer to somebody who wanted to have something.
 pub(super) fn refused(name: &str, response: Response) -> RegistryError {
+    let status = response.status;
+    let (name, why) = (name.to_owned(), answer(response));
+    match status {
+        401 | 403 => RegistryError::Denied { name, why },
+        404 => RegistryError::NotFound { name, why },
+        _ => RegistryError::Refused { name, why },
+    }
+}
+
+/// What a registry says when it refuses (OCI distribution-spec, "Error Codes").
+pub(super) fn answer(response: Response) -> String {
     #[derive(Deserialize, Default)]
     struct Errors {
         #[serde(default)]
@@ -284,10 +295,5 @@ pub(super) fn refused(name: &str, response: Response) -> RegistryError {
     });
     let mut parts = vec![format!("status {status}")];
     parts.extend(said);
-    let (name, why) = (name.to_owned(), parts.join(", "));
-    match status {
-        401 | 403 => RegistryError::Denied { name, why },
-        404 => RegistryError::NotFound { name, why },
-        _ => RegistryError::Refused { name, why },
-    }
+    parts.join(", ")
 }

@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 const SOURCE: &str = "source of an image 1";
 /// The kind of memo that knows what a name meant for a platform.
 const MEANING: &str = "image of a name and platform 1";
+/// The kind of memo that knows a repository which has a blob, by its registry and digest.
+const HOLDER: &str = "repository with a blob 1";
 
 #[derive(Serialize, Deserialize)]
 struct Note {
@@ -134,6 +136,26 @@ impl Registries {
     }
 }
 
+impl Registries {
+    /// Remembers that an image's repository has a blob.
+    pub(super) fn seen(&self, image: &Reference, blob: &BlobDigest, store: &Store) -> Result<(), RegistryError> {
+        let (kind, key) = (HOLDER, holder_key(image.registry(), blob));
+        Ok(store.put_memo(kind, &key, image.repository().as_bytes())?)
+    }
+
+    /// Another repository of an image's registry that had a blob once.
+    pub(super) fn holder(
+        &self,
+        image: &Reference,
+        blob: &BlobDigest,
+        store: &Store,
+    ) -> Result<Option<String>, RegistryError> {
+        let known = store.memo(HOLDER, &holder_key(image.registry(), blob))?;
+        let known = known.and_then(|repository| String::from_utf8(repository).ok());
+        Ok(known.filter(|repository| repository != image.repository()))
+    }
+}
+
 fn note(value: Option<Vec<u8>>) -> Option<Note> {
     value.and_then(|value| serde_json::from_slice(&value).ok())
 }
@@ -141,6 +163,14 @@ fn note(value: Option<Vec<u8>>) -> Option<Note> {
 fn source_key(id: &BlobDigest) -> [u8; 32] {
     *Fields::new("varve 2026 source of an image v1")
         .bytes(id.as_bytes())
+        .file_digest()
+        .as_bytes()
+}
+
+fn holder_key(registry: &str, blob: &BlobDigest) -> [u8; 32] {
+    *Fields::new("varve 2026 repository with a blob v1")
+        .bytes(registry)
+        .bytes(blob.as_bytes())
         .file_digest()
         .as_bytes()
 }

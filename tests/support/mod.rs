@@ -4,12 +4,14 @@
 
 mod image;
 mod peers;
+mod registry;
 mod repository;
 mod run;
 mod ssh;
 
 pub use image::{Image, Kind, Node, untar};
 pub use peers::{busybox, peer, python_module, python_peer, root, skip, user_namespaces};
+pub use registry::{Guard, Registry};
 pub use repository::{Repositories, THEN};
 pub use run::{Run, Running};
 pub use ssh::{Agent, openssh};

@@ -133,7 +133,13 @@ fn find(source: &Source, parsed: &Parsed, job: &Job, manner: Manner<'_>) -> Vec<
     // A problem with the ignore file is the build's to tell.
     let directory = match as_hadolint || job.path == Path::new("-") {
         true => None,
-        false => Some(job.path.parent().unwrap_or(Path::new(""))),
+        // The parent of a bare name is empty, which is no directory.
+        false => Some(
+            job.path
+                .parent()
+                .filter(|path| !path.as_os_str().is_empty())
+                .unwrap_or(Path::new(".")),
+        ),
     };
     let ignore = directory.and_then(|directory| find_ignore(directory, Some(&job.path)).ok());
     let context = directory.and_then(|directory| context(directory, parsed));

@@ -48,6 +48,7 @@ impl<W: Write> State<W> {
             Progress::Warning(text) => writeln!(self.out, "{text}")?,
             Progress::Loading(what) => writeln!(self.out, "loading {}", clean(&what))?,
             Progress::Exporting(what) => writeln!(self.out, "writing {}", clean(&what))?,
+            Progress::Pushed(pushed) => writeln!(self.out, "{}", clean(&pushed.to_string()))?,
             Progress::Exported => (),
             Progress::Step(event) => self.step(event)?,
         }

@@ -7,6 +7,7 @@ use crate::digest::Sha256;
 use crate::lint::{address, find};
 use crate::oci::format_time;
 use crate::plan::{Graph, StepId};
+use crate::registry::Pushed;
 use crate::schedule::{Event, Stream};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -94,7 +95,24 @@ impl<W: Write> State<W> {
                 status.export(&name, &time, None, &time);
                 self.writing = Some((name, time));
             }
-            Progress::Exported => {
+            Progress::Pushed(Pushed::Began(name)) => {
+                let name = format!("pushing {name}");
+                status.export(&name, &time, None, &time);
+                self.writing = Some((name, time));
+            }
+            Progress::Pushed(pushed @ Pushed::Blob { .. }) => {
+                let text = pushed.to_string();
+                let vertex = self.writing.as_ref().map(|(name, _)| digest(name)).unwrap_or_default();
+                status.statuses.push(VertexStatus {
+                    id: text,
+                    vertex,
+                    current: 0,
+                    timestamp: time.clone(),
+                    started: time.clone(),
+                    completed: Some(time),
+                });
+            }
+            Progress::Exported | Progress::Pushed(Pushed::Done { .. }) => {
                 if let Some((name, started)) = self.writing.take() {
                     status.export(&name, &started, Some(&time), &time);
                 }

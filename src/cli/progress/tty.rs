@@ -55,6 +55,7 @@ impl Screen for Tty {
             Progress::Warning(text) => self.line(text),
             Progress::Loading(what) => self.line(format!("loading {}", clean(&what))),
             Progress::Exporting(what) => self.line(format!("writing {}", clean(&what))),
+            Progress::Pushed(pushed) => self.line(clean(&pushed.to_string())),
             Progress::Exported => (),
             Progress::Step(event) => self.step(&mut state, event),
         }

@@ -14,6 +14,8 @@ pub(crate) struct Asked {
     /// Names in small letters.
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: String,
+    /// The body byte by byte.
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl Asked {
@@ -93,6 +95,8 @@ impl Answer {
 }
 
 type Handler = dyn Fn(&Asked) -> Answer + Send + Sync;
+/// How many bytes of a request's body are read before the connection breaks.
+type Fault = dyn Fn(&Asked) -> Option<usize> + Send + Sync;
 
 /// Serves until it is dropped.
 pub(crate) struct Server {
@@ -104,6 +108,15 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn new(handler: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Self {
+        Self::breaking(handler, |_| None)
+    }
+
+    /// A server whose connections break while it is sent something, where `fault` says so; the handler gets what came.
+    pub(crate) fn breaking(
+        handler: impl Fn(&Asked) -> Answer + Send + Sync + 'static,
+        fault: impl Fn(&Asked) -> Option<usize> + Send + Sync + 'static,
+    ) -> Self {
+        let fault = Arc::new(fault);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let log = Arc::<Mutex<Vec<Asked>>>::default();
@@ -118,8 +131,10 @@ impl Server {
                 }
                 let stream = stream.unwrap();
                 open.push(stream.try_clone().unwrap());
-                let (log, handler) = (Arc::clone(&their_log), Arc::clone(&handler));
-                threads.push(std::thread::spawn(move || serve(&stream, &log, &*handler as &Handler)));
+                let (log, handler, fault) = (Arc::clone(&their_log), Arc::clone(&handler), Arc::clone(&fault));
+                threads.push(std::thread::spawn(move || {
+                    serve(&stream, &log, &*handler as &Handler, &*fault as &Fault);
+                }));
             }
             for stream in open {
                 let _ = stream.shutdown(Shutdown::Both);
@@ -167,19 +182,19 @@ impl Drop for Server {
     }
 }
 
-fn serve(stream: &TcpStream, log: &Mutex<Vec<Asked>>, handler: &Handler) {
+fn serve(stream: &TcpStream, log: &Mutex<Vec<Asked>>, handler: &Handler, fault: &Fault) {
     let mut reader = BufReader::new(stream);
-    while let Some(asked) = read(&mut reader) {
+    while let Some((asked, broken)) = read(&mut reader, fault) {
         log.lock().unwrap().push(asked.clone());
         let answer = handler(&asked);
-        if answer.silent || write(stream, &asked, &answer).is_none() {
+        if broken || answer.silent || write(stream, &asked, &answer).is_none() {
             let _ = stream.shutdown(Shutdown::Both);
             return;
         }
     }
 }
 
-fn read(reader: &mut BufReader<&TcpStream>) -> Option<Asked> {
+fn read(reader: &mut BufReader<&TcpStream>, fault: &Fault) -> Option<(Asked, bool)> {
     let mut line = String::new();
     reader.read_line(&mut line).ok().filter(|count| *count > 0)?;
     let mut words = line.split_whitespace().map(str::to_owned);
@@ -200,10 +215,11 @@ fn read(reader: &mut BufReader<&TcpStream>) -> Option<Asked> {
         .header("content-length")
         .and_then(|it| it.parse().ok())
         .unwrap_or(0);
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).ok()?;
-    asked.body = String::from_utf8_lossy(&body).into_owned();
-    Some(asked)
+    let fault = fault(&asked).filter(|most| *most < length);
+    asked.bytes = vec![0; fault.unwrap_or(length)];
+    reader.read_exact(&mut asked.bytes).ok()?;
+    asked.body = String::from_utf8_lossy(&asked.bytes).into_owned();
+    Some((asked, fault.is_some()))
 }
 
 fn write(mut stream: &TcpStream, asked: &Asked, answer: &Answer) -> Option<()> {

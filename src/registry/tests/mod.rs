@@ -1,4 +1,5 @@
-//! Pulls from registries that refuse, lie and break.
+//! Pulls from registries that refuse, lie and break, and pushes to them.
 
 mod pulls;
+mod pushes;
 mod registry;

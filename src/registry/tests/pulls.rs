@@ -8,19 +8,19 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tempfile::TempDir;
 
-struct Place {
-    folder: TempDir,
-    store: Store,
+pub(super) struct Place {
+    pub(super) folder: TempDir,
+    pub(super) store: Store,
 }
 
 impl Place {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("store")).unwrap();
         Self { folder, store }
     }
 
-    fn registries(&self) -> Registries {
+    pub(super) fn registries(&self) -> Registries {
         let patience = Patience {
             pause: Duration::from_millis(1),
             ..Patience::default()
@@ -39,12 +39,12 @@ impl Place {
         )
     }
 
-    fn login(&self, server: &Server, entry: &str) {
+    pub(super) fn login(&self, server: &Server, entry: &str) {
         let text = format!(r#"{{"auths": {{"{}": {entry}}}}}"#, server.host());
         std::fs::write(self.folder.path().join("config.json"), text).unwrap();
     }
 
-    fn pull(&self, server: &Server, name: &str) -> Result<Pulled, RegistryError> {
+    pub(super) fn pull(&self, server: &Server, name: &str) -> Result<Pulled, RegistryError> {
         self.registries()
             .pull(&reference(server, name), &platform(), &self.store)
     }
@@ -60,7 +60,7 @@ impl Place {
     }
 }
 
-fn reference(server: &Server, name: &str) -> Reference {
+pub(super) fn reference(server: &Server, name: &str) -> Reference {
     format!("{}/{name}", server.host()).parse().unwrap()
 }
 

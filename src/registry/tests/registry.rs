@@ -3,7 +3,7 @@
 use crate::digest::{DiffId, Sha256};
 use crate::http::tests::{Answer, Asked, Server};
 use crate::oci::{Descriptor, ImageConfig, Index, Manifest, Platform, RootFs, media};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 /// Documents and blobs by digest, and what tags lead to.
@@ -11,6 +11,10 @@ use std::sync::{Arc, Mutex};
 pub(super) struct Content {
     blobs: BTreeMap<String, (String, Vec<u8>)>,
     tags: BTreeMap<String, String>,
+    /// What was sent of uploads, by number.
+    uploads: BTreeMap<usize, Vec<u8>>,
+    /// Repositories and the blobs that they have, where it matters.
+    held: Option<BTreeSet<(String, String)>>,
 }
 
 impl Content {
@@ -69,6 +73,98 @@ impl Content {
                 .header("Content-Type", media_type.clone())
                 .header("Docker-Content-Digest", which),
         }
+    }
+
+    /// A registry that has nothing yet, and knows repositories apart.
+    pub(super) fn empty() -> Self {
+        Self {
+            held: Some(BTreeSet::new()),
+            ..Self::default()
+        }
+    }
+
+    /// What it has under a digest or tag.
+    pub(super) fn get(&self, which: &str) -> Option<&[u8]> {
+        let digest = self.tags.get(which).map_or(which, String::as_str);
+        self.blobs.get(digest).map(|(_, bytes)| &bytes[..])
+    }
+
+    /// The number of the upload that began last.
+    pub(super) fn last_upload(&self) -> usize {
+        self.uploads.len() - 1
+    }
+
+    /// What a good registry answers, also to somebody who pushes; `keeps` says whether it keeps what broke off.
+    pub(super) fn take(&mut self, asked: &Asked, keeps: bool) -> Answer {
+        let (path, query) = asked.target.split_once('?').unwrap_or((&asked.target, ""));
+        let field = |name: &str| {
+            let mut found = query.split('&').filter_map(|pair| pair.split_once('='));
+            found.find(|(it, _)| *it == name).map(|(_, value)| value.to_owned())
+        };
+        let rest = path.strip_prefix("/v2/").unwrap();
+        if let Some((repository, number)) = rest.split_once("/blobs/uploads/") {
+            let whole = asked.header("content-length").and_then(|it| it.parse().ok()) == Some(asked.bytes.len());
+            let place = |number: usize| format!("/v2/{repository}/blobs/uploads/{number}?state=x");
+            if asked.method == "POST" {
+                if let (Some(digest), Some(from)) = (field("mount"), field("from"))
+                    && self.held.as_mut().unwrap().contains(&(from, digest.clone()))
+                {
+                    self.held.as_mut().unwrap().insert((repository.to_owned(), digest));
+                    return Answer::new(201, "");
+                }
+                let number = self.uploads.len();
+                self.uploads.insert(number, Vec::new());
+                return Answer::new(202, "").header("Location", place(number));
+            }
+            let number: usize = number.parse().unwrap();
+            let Some(upload) = self.uploads.get_mut(&number) else {
+                return Answer::new(404, r#"{"errors":[{"code":"BLOB_UPLOAD_UNKNOWN"}]}"#);
+            };
+            if asked.method == "PATCH" {
+                let range = asked.header("content-range").unwrap();
+                if !range.starts_with(&format!("{}-", upload.len())) {
+                    return Answer::new(416, "");
+                }
+            }
+            if whole || keeps {
+                upload.extend_from_slice(&asked.bytes);
+            }
+            let last = upload.len().saturating_sub(1);
+            if asked.method != "PUT" || !whole {
+                let status = if asked.method == "GET" { 204 } else { 202 };
+                return Answer::new(status, "")
+                    .header("Location", place(number))
+                    .header("Range", format!("0-{last}"));
+            }
+            let bytes = std::mem::take(upload);
+            if field("digest") != Some(Self::digest(&bytes)) {
+                return Answer::new(
+                    400,
+                    r#"{"errors":[{"code":"DIGEST_INVALID","message":"not what it says"}]}"#,
+                );
+            }
+            let digest = self.put("application/octet-stream", &bytes).digest.to_string();
+            self.held.as_mut().unwrap().insert((repository.to_owned(), digest));
+            return Answer::new(201, "");
+        }
+        if let (Some((_, which)), "PUT") = (rest.split_once("/manifests/"), &asked.method[..]) {
+            let manifest = Manifest::from_bytes(&asked.bytes).unwrap();
+            let lacks = |it: &Descriptor| !self.blobs.contains_key(&it.digest.to_string());
+            if manifest.layers.iter().chain([&manifest.config]).any(lacks) {
+                return Answer::new(400, r#"{"errors":[{"code":"MANIFEST_BLOB_UNKNOWN"}]}"#);
+            }
+            let descriptor = self.put(asked.header("content-type").unwrap(), &asked.bytes);
+            if !which.contains(':') {
+                self.tag(which, &descriptor);
+            }
+            return Answer::new(201, "").header("Docker-Content-Digest", descriptor.digest.to_string());
+        }
+        if let (Some((repository, digest)), Some(held)) = (rest.split_once("/blobs/"), &self.held)
+            && !held.contains(&(repository.to_owned(), digest.to_owned()))
+        {
+            return Answer::new(404, "");
+        }
+        self.answer(asked)
     }
 
     /// A good registry.

@@ -42,6 +42,15 @@ RUN apt-get update
 FROM alpine:3.20
 FROM one:1
 
+=== fires on 2: for another build, whatever becomes of the stage
+FROM debian:12 AS one
+ONBUILD RUN apt-get update
+FROM debian:12
+--- fixed
+FROM debian:12 AS one
+ONBUILD RUN apt-get update && rm -rf /var/lib/apt/lists/*
+FROM debian:12
+
 === clean: removed, mounted, or in a stage that is thrown away
 FROM debian:12 AS one
 RUN apt-get update
@@ -65,7 +74,7 @@ fn check(document: &Document<'_>, findings: &mut Findings) {
         if is_removed
             || mounted(LISTS)
             || (mounted("/var/lib/apt") && mounted("/var/cache/apt"))
-            || run.stage.is_some_and(|stage| !kept[stage])
+            || support::is_thrown_away(&kept, run)
         {
             continue;
         }

@@ -45,7 +45,7 @@ fn check(document: &Document<'_>, findings: &mut Findings) {
         let installs = |command: &Command| command.is("yarn") && command.has_word("install");
         let cleans = |command: &Command| command.is("yarn") && command.has_any_word(&["cache", "clean"]);
         let mounted = run.has_mount(&["cache", "tmpfs"], |path| path.contains(".cache/yarn"));
-        if mounted || run.stage.is_some_and(|stage| !kept[stage]) {
+        if mounted || support::is_thrown_away(&kept, run) {
             continue;
         }
         if let Some(command) = support::not_cleaned(run, installs, cleans) {

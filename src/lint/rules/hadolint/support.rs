@@ -87,6 +87,11 @@ pub(super) fn kept(document: &Document<'_>) -> Vec<bool> {
     kept
 }
 
+/// Whether what `run` leaves behind is thrown away with its stage. What it does in another build is not.
+pub(super) fn is_thrown_away(kept: &[bool], run: &Run<'_>) -> bool {
+    !run.onbuild && run.stage.is_some_and(|stage| !kept[stage])
+}
+
 fn without_tag(image: &str) -> &str {
     let image = image.split('@').next().unwrap_or(image);
     match image.rsplit_once(':') {

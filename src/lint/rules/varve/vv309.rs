@@ -48,8 +48,8 @@ fn check(document: &Document<'_>, findings: &mut Findings) {
             for pair in pairs.iter().filter(|pair| pair.key.text == "PATH") {
                 let value = pair.value.as_ref().map_or("", |value| words::unquoted(&value.text));
                 let has_usual = |folder: &str| value.split(':').any(|own| own == folder);
-                let is_whole = has_usual("/usr/bin") && has_usual("/bin");
-                if !value.contains('$') && !is_whole {
+                let keeps = value.contains('$') || has_usual("/usr/bin") && has_usual("/bin");
+                if !keeps {
                     findings.add(
                         instruction,
                         pair.key.span,

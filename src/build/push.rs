@@ -1,0 +1,77 @@
+//! Takes an image of the store to a registry.
+
+use super::handout::source;
+use super::prepare::stopping;
+use super::{BuildError, Progress};
+use crate::digest::BlobDigest;
+use crate::execute::BaseImage;
+use crate::export::{self, ExportError, Stored};
+use crate::http::{self, Client};
+use crate::oci::Reference;
+use crate::registry::{self, Registries};
+use crate::schedule::Cancel;
+use crate::store::Store;
+use std::sync::Arc;
+
+/// One push.
+#[derive(Debug)]
+pub struct PushRequest {
+    /// The image: its name or its ID.
+    pub image: String,
+    /// Where to; the image's own name when absent.
+    pub destination: Option<Reference>,
+    /// How servers are reached.
+    pub http: http::Settings,
+    /// How registries are reached.
+    pub registries: registry::Settings,
+}
+
+/// Largest document of an image, in bytes.
+const LARGEST_DOCUMENT: u64 = 8 << 20;
+
+/// Pushes an image of the store; gives its digest in the registry.
+///
+/// # Errors
+/// [`BuildError`]; what arrived stays there, and a name has the whole image or what it had before.
+pub fn push(
+    store: &Store,
+    request: &PushRequest,
+    cancel: &Cancel,
+    progress: &(dyn Fn(Progress) + Sync),
+) -> Result<BlobDigest, BuildError> {
+    let client = Client::new(request.http.clone());
+    let _stops = stopping(&client, cancel);
+    let registries = Registries::new(client, request.registries.clone());
+    let found = match BaseImage::named(store, &request.image)? {
+        Some(image) => Some(image),
+        None => BaseImage::with_id(store, &request.image)?,
+    };
+    let found = found.ok_or_else(|| BuildError::NoImage(request.image.clone()))?;
+    let name = match &request.destination {
+        Some(name) => name.clone(),
+        None => request.image.parse().map_err(|_| ExportError::NoName)?,
+    };
+    let image = Arc::new(found.from_registry(&registries, store)?);
+    let id = image.id().ok_or_else(|| BuildError::NoImage(request.image.clone()))?;
+    let layers = (0..image.layers().len())
+        .map(|index| source(&image.layer(index), store, true))
+        .collect::<Result<Vec<_>, BuildError>>()?;
+    let manifest = store.image(&id)?.and_then(|record| record.manifest);
+    let manifest = match manifest {
+        Some(digest) if store.has_blob(&digest)? => Some(store.read_blob(&digest, LARGEST_DOCUMENT)?),
+        _ => None,
+    };
+    let stored = Stored {
+        config: store.read_blob(&id, LARGEST_DOCUMENT)?,
+        manifest,
+        layers,
+    };
+    let tell = |pushed| progress(Progress::Pushed(pushed));
+    let cancelled = || cancel.is_cancelled();
+    export::push_stored(store, &stored, &[name], &registries, &tell, &cancelled).map_err(|error| {
+        match cancel.is_cancelled() {
+            true => BuildError::Cancelled,
+            false => error.into(),
+        }
+    })
+}
