@@ -15,6 +15,7 @@ pub mod export;
 pub mod format;
 pub mod git;
 pub mod http;
+pub mod images;
 pub mod layer;
 pub mod lint;
 pub mod lsp;

@@ -30,7 +30,7 @@ pub use request::{
 };
 
 use crate::diagnostic::Source;
-use crate::execute::{ExecuteError, Executor, Machine, Stacks};
+use crate::execute::{ExecuteError, Executor, Machine, Reused, Stacks};
 use crate::export::Ahead;
 use crate::http::Client;
 use crate::layer::Host;
@@ -88,6 +88,7 @@ pub fn build(
         },
         stacks: Stacks::default(),
         name: name.clone(),
+        reused: Reused::default(),
     };
     let counts = Counts::default();
     let listener = |event: Event| {
@@ -102,6 +103,8 @@ pub fn build(
         // What killed builds left; a store that can't be swept now can be swept later.
         let _ = store.sweep();
     }
+    // A store that can't be written to now is as good as before.
+    let _ = executor.note_uses();
     // What was learnt about the context's files is kept, even when a step failed.
     contexts.save_indexes();
     let results = walked.map_err(|failure| match failure {

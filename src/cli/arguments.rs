@@ -2,6 +2,10 @@
 //!
 //! Flags of `build` are named as `docker build` names them.
 
+use super::images::arguments::{
+    BuilderCommand, DfArguments, HistoryArguments, ImageCommand, ImagesArguments, InspectArguments, LoadArguments,
+    PruneArguments, PullArguments, RemoveArguments, SaveArguments, SystemCommand, TagArguments,
+};
 use super::lint::LintArguments;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -34,6 +38,33 @@ pub(super) enum Command {
     Fmt(FmtArguments),
     /// Answer an editor about Dockerfiles: a language server on standard input and output
     Lsp(LspArguments),
+    /// Tell all about images
+    Inspect(InspectArguments),
+    /// Tell how the layers of an image came about
+    History(HistoryArguments),
+    /// Give an image another name
+    Tag(TagArguments),
+    /// Remove names of images, and images without a name
+    Rmi(RemoveArguments),
+    /// Fetch an image from its registry
+    Pull(PullArguments),
+    /// Write images to an archive
+    Save(SaveArguments),
+    /// Read images from an archive
+    Load(LoadArguments),
+    /// Remove what is not needed
+    Prune(PruneArguments),
+    /// Tell what the store takes up
+    Df(DfArguments),
+    /// Work with images of the store
+    #[command(subcommand)]
+    Image(ImageCommand),
+    /// Work with results of earlier builds
+    #[command(subcommand)]
+    Builder(BuilderCommand),
+    /// Look after the store
+    #[command(subcommand)]
+    System(SystemCommand),
     /// Look at Dockerfiles without building them
     #[command(subcommand)]
     Dockerfile(DockerfileCommand),
@@ -164,6 +195,11 @@ pub(super) struct BuildArguments {
     /// Push the image to the registries that its names tell of; the same as -o type=registry
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false)]
     pub(super) push: bool,
+
+    /// Load the image into the docker or podman of this machine
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false,
+        action = clap::ArgAction::Set)]
+    pub(super) load: bool,
 
     /// Question to answer in place of building: build, check, outline, targets or subrequests.describe, and possibly
     /// ,format=json
@@ -385,24 +421,6 @@ pub(super) struct PushArguments {
     /// Name to push it to [default: its own]
     #[arg(value_name = "DESTINATION")]
     pub(super) destination: Option<String>,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct ImagesArguments {
-    #[command(flatten)]
-    pub(super) store: StoreArguments,
-
-    /// Print image IDs only
-    #[arg(short = 'q', long)]
-    pub(super) quiet: bool,
-
-    /// Do not shorten image IDs
-    #[arg(long)]
-    pub(super) no_trunc: bool,
-
-    /// Print as JSON, one image a line
-    #[arg(long, value_name = "FORMAT", value_parser = ["json", "table"], default_value = "table")]
-    pub(super) format: String,
 }
 
 #[derive(Debug, Args)]

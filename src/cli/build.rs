@@ -5,6 +5,7 @@ use super::arguments::{BuildArguments, NetworkArgument, Progress as Style, PullA
 use super::call::{self, Call};
 use super::check;
 use super::failure::{Exit, Failure, Usage};
+use super::loader::Loader;
 use super::machine::{self, Machine};
 use super::network;
 use super::output::size;
@@ -12,7 +13,8 @@ use super::outputs::outputs;
 use super::progress;
 use super::steps;
 use crate::build::{
-    self, ContextSource, DockerfileSource, NamedContext, Outcome, Output, OutputKind, Progress, Pull, Request,
+    self, BuildError, ContextSource, DockerfileSource, NamedContext, Outcome, Output, OutputKind, Progress, Pull,
+    Request,
 };
 use crate::oci::Reference;
 use crate::plan::{GitSource, Network};
@@ -27,7 +29,15 @@ pub(super) fn run(arguments: BuildArguments, cancel: &Arc<Cancel>) -> Result<Exi
     if asked.call == Call::Describe {
         return super::print(&call::describe(asked.format)).map(|()| Exit::Done);
     }
-    let request = request(&arguments)?;
+    let mut request = request(&arguments)?;
+    let loader = match (arguments.load, asked.call) {
+        (true, Call::Build) => {
+            let (loader, output) = Loader::start()?;
+            request.outputs.push(output);
+            Some(loader)
+        }
+        _ => None,
+    };
     let machine = Machine::enter(arguments.store.root.as_deref())?;
     if asked.call == Call::Check {
         let _signals = machine::cancel_on_signals(cancel);
@@ -58,7 +68,15 @@ pub(super) fn run(arguments: BuildArguments, cancel: &Arc<Cancel>) -> Result<Exi
             if !arguments.quiet && style != Style::Quiet {
                 check::summary(&found.into_inner().unwrap_or_else(PoisonError::into_inner));
             }
+            let loaded = match (loader, &result) {
+                // When it stopped reading it knows why.
+                (Some(loader), Ok(_) | Err(BuildError::BrokenPipe)) => Some(loader.finish()?),
+                _ => None,
+            };
             report(&arguments, &result?)?;
+            if let Some(said) = loaded.filter(|_| !arguments.quiet) {
+                super::note(&said);
+            }
             return Ok(Exit::Done);
         }
     };

@@ -13,6 +13,7 @@ mod files;
 mod fmt;
 mod images;
 mod lint;
+mod loader;
 mod login;
 mod lsp;
 mod machine;
@@ -24,11 +25,13 @@ mod push;
 mod rewrite;
 mod run;
 mod steps;
+mod template;
 
 use crate::schedule::Cancel;
 use arguments::{Arguments, Command};
 use clap::Parser as _;
 use failure::{Exit, Failure};
+use images::arguments::{BuilderCommand, ImageCommand, SystemCommand};
 use std::ffi::OsString;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
@@ -61,10 +64,24 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Login(arguments) => login::login(&arguments),
         Command::Logout(arguments) => login::logout(&arguments),
         Command::Push(arguments) => push::run(&arguments, &cancel),
-        Command::Images(arguments) => images::run(&arguments),
         Command::Lsp(arguments) => lsp::run(arguments),
         Command::Lint(arguments) => lint::run(*arguments),
         Command::Fmt(arguments) => fmt::run(&arguments),
+        Command::Images(arguments) => images::run(ImageCommand::Ls(arguments), &cancel),
+        Command::Inspect(arguments) => images::run(ImageCommand::Inspect(arguments), &cancel),
+        Command::History(arguments) => images::run(ImageCommand::History(arguments), &cancel),
+        Command::Tag(arguments) => images::run(ImageCommand::Tag(arguments), &cancel),
+        Command::Rmi(arguments) => images::run(ImageCommand::Rm(arguments), &cancel),
+        Command::Pull(arguments) => images::run(ImageCommand::Pull(arguments), &cancel),
+        Command::Save(arguments) => images::run(ImageCommand::Save(arguments), &cancel),
+        Command::Load(arguments) => images::run(ImageCommand::Load(arguments), &cancel),
+        Command::Prune(arguments) | Command::System(SystemCommand::Prune(arguments)) => {
+            images::run(ImageCommand::Prune(arguments), &cancel)
+        }
+        Command::Image(command) => images::run(command, &cancel),
+        Command::Builder(BuilderCommand::Build(arguments)) => build::run(*arguments, &cancel),
+        Command::Builder(BuilderCommand::Prune(arguments)) => images::prune_cache(arguments),
+        Command::Df(arguments) | Command::System(SystemCommand::Df(arguments)) => images::df(&arguments),
         Command::Dockerfile(command) => dockerfile::run(&command),
         Command::Version => print(&format!("varve {}", env!("CARGO_PKG_VERSION"))).map(|()| Exit::Done),
     };

@@ -179,8 +179,12 @@ fn stdout() -> Result<Destination, Usage> {
     if std::io::stdout().is_terminal() {
         return Err(Usage::new("`-` writes to standard output, which is a terminal"));
     }
-    let stream: Box<dyn std::io::Write + Send> = Box::new(std::io::BufWriter::with_capacity(1 << 16, Stdout));
-    Ok(Destination::Stream(stream))
+    Ok(Destination::Stream(Box::new(raw_stdout())))
+}
+
+/// Standard output for bytes.
+pub(super) fn raw_stdout() -> impl std::io::Write + Send {
+    std::io::BufWriter::with_capacity(1 << 16, Stdout)
 }
 
 /// Standard output without its own buffer, which ends lines early.

@@ -34,6 +34,14 @@ impl Bases {
         &self.configs
     }
 
+    /// The layers of all images.
+    pub(super) fn layers(&self) -> Vec<DiffId> {
+        let configs = self.configs.values();
+        configs
+            .flat_map(|config| config.rootfs.diff_ids.iter().copied())
+            .collect()
+    }
+
     /// An image of the plan.
     pub(super) fn image(&self, key: &ImageKey) -> Result<&Arc<BaseImage>, ExecuteError> {
         let missing = || ExecuteError::Internal(format!("the base `{}` was not resolved", key.reference));
@@ -387,7 +395,7 @@ const FEWEST_DIGITS: usize = 4;
 /// An image config is small; this much of one is read at most.
 const LARGEST_CONFIG: u64 = 4 << 20;
 /// Before the media type of a layer that was not compressed here, among the names of compressions.
-const AS_IT_CAME: &str = "as it came: ";
+pub const AS_IT_CAME: &str = "as it came: ";
 
 /// The media type of a layer that was compressed here, by the name of its compression.
 fn compressed_here(form: &str) -> Option<String> {

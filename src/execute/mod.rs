@@ -23,7 +23,7 @@ mod stack;
 mod tree;
 mod workdir;
 
-pub use base::{BaseImage, Bases, fetch_layers};
+pub use base::{AS_IT_CAME, BaseImage, Bases, fetch_layers};
 pub use checkout::{CheckedOut, Checkout};
 pub use error::ExecuteError;
 pub use remote::{Page, Remotes};
@@ -34,6 +34,7 @@ pub use tree::{Tree, TreeLayer};
 
 use crate::agent::Agents;
 use crate::cache::{self, Found, Ingredients, MountContent, SourceContent};
+use crate::digest::StepKey;
 use crate::layer::{Host, OverlayXattrs, Time};
 use crate::plan::{Base, Copy, From, Graph, ImageKey, MountKind, Op, Run, Source, StepId};
 use crate::sandbox::{GroupLimits, Overlay};
@@ -42,7 +43,7 @@ use crate::store::{StepDone, Store};
 use sources::Files;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime};
 
 /// Rights that a build was given beyond the usual ones.
@@ -90,7 +91,13 @@ pub struct Executor<'a> {
     pub stacks: Stacks,
     /// Names the Dockerfile among all that share the store, so that a miss is compared with the same file's builds.
     pub name: String,
+    /// What was reused.
+    pub reused: Reused,
 }
+
+/// What a build reused, to be noted when it ends.
+#[derive(Debug, Default)]
+pub struct Reused(Mutex<Vec<StepKey>>);
 
 /// What a look-up found out and the work needs again.
 #[derive(Debug)]
@@ -209,7 +216,22 @@ impl Work for Executor<'_> {
     }
 }
 
+impl Reused {
+    fn add(&self, key: StepKey) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(key);
+    }
+}
+
 impl Executor<'_> {
+    /// Renews the time of last use of all that was reused, in one transaction.
+    ///
+    /// # Errors
+    /// When the store can't be written.
+    pub fn note_uses(&self) -> Result<(), ExecuteError> {
+        let keys = self.reused.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(self.store.mark_used(&keys, &self.bases.layers())?)
+    }
+
     fn look_up_base(&self, step: StepId) -> Result<Lookup<Tree, Prepared>, ExecuteError> {
         match &self.graph.steps[step].op {
             Op::Base(Base::Scratch) => Ok(Lookup::Hit(Tree::empty())),
@@ -239,7 +261,10 @@ impl Executor<'_> {
         }
         Ok(
             match cache::look_up(self.store, &prepared.ingredients, &self.place(step))? {
-                Found::Hit(done) => Lookup::Hit(root.with(done.content, done.created)),
+                Found::Hit(done) => {
+                    self.reused.add(prepared.ingredients.key());
+                    Lookup::Hit(root.with(done.content, done.created))
+                }
                 Found::Miss(reason) => Lookup::Miss(prepared, reason),
             },
         )

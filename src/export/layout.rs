@@ -70,15 +70,32 @@ impl Packed {
             bytes: Bytes::Here(config_bytes),
         };
         let descriptors: Vec<Descriptor> = layers.iter().map(|layer| layer.descriptor.clone()).collect();
+        let mut document = Manifest::new(family.manifest(), config_blob.descriptor.clone(), descriptors);
+        document.annotations.clone_from(&annotations.manifest);
+        let bytes = document.to_bytes();
+        Self::of(config, config_blob, &document, bytes, layers, names, annotations)
+    }
+
+    /// An image whose manifest is there.
+    pub(super) fn of(
+        config: &ImageConfig,
+        config_blob: Blob,
+        document: &Manifest,
+        bytes: Vec<u8>,
+        layers: Vec<Blob>,
+        names: &[Reference],
+        annotations: &Annotations,
+    ) -> Self {
         let saved = Saved {
             config: path_of(&config_blob.descriptor.digest),
             names: names.iter().map(Reference::familiar).collect(),
-            layers: descriptors.iter().map(|layer| path_of(&layer.digest)).collect(),
+            layers: document.layers.iter().map(|layer| path_of(&layer.digest)).collect(),
         };
-        let mut document = Manifest::new(family.manifest(), config_blob.descriptor.clone(), descriptors);
-        document.annotations.clone_from(&annotations.manifest);
-        let document = document.to_bytes();
-        let mut manifest = Descriptor::of(family.manifest(), &document);
+        let media_type = match document.media_type.as_str() {
+            "" => Family::Oci.manifest(),
+            known => known,
+        };
+        let mut manifest = Descriptor::of(media_type, &bytes);
         manifest.annotations.clone_from(&annotations.descriptor);
         manifest.platform = Some(Platform {
             os_version: config.os_version.clone(),
@@ -91,7 +108,7 @@ impl Packed {
         };
         let manifest_blob = Blob {
             descriptor: manifest.clone(),
-            bytes: Bytes::Here(document),
+            bytes: Bytes::Here(bytes),
         };
         let mut blobs = BTreeMap::new();
         for blob in layers.into_iter().chain([config_blob, manifest_blob]) {
@@ -103,6 +120,20 @@ impl Packed {
             index: Index::new(entries),
             saved: vec![saved],
         }
+    }
+
+    /// Several images as one layout; the first one's manifest counts. Nothing when there is none.
+    pub(super) fn joined(images: Vec<Self>) -> Option<Self> {
+        let mut images = images.into_iter();
+        let mut all = images.next()?;
+        for image in images {
+            for (digest, blob) in image.blobs {
+                all.blobs.entry(digest).or_insert(blob);
+            }
+            all.index.manifests.extend(image.index.manifests);
+            all.saved.extend(image.saved);
+        }
+        Some(all)
     }
 
     /// Writes the layout as a tar; with `docker` also what `docker load` reads.

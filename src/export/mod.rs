@@ -17,6 +17,7 @@ mod layout;
 mod local;
 mod output;
 mod push;
+mod save;
 mod tree;
 
 #[cfg(test)]
@@ -28,3 +29,4 @@ pub use image::{HistoryLine, Image, LayerPlace, LayerSource};
 pub use layers::Epoch;
 pub use output::{Annotations, Destination, Exported, Options, Output, Tell, export, image_id, tag};
 pub use push::{Stored, push_stored};
+pub use save::{SavedImage, save};

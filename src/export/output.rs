@@ -158,7 +158,7 @@ pub fn export(
         Output::DockerDirectory(path) => exporter.directory(path, true),
         Output::Tar(destination) => {
             let tree = Tree::new(&exporter.packer, image)?;
-            exporter.to(destination, &|sink, failed| {
+            write_to(destination, &|sink, failed| {
                 tree.write_tar(&exporter.packer, sink, failed)
             })?;
             Ok(Exported::default())
@@ -216,7 +216,7 @@ struct Exporter<'a> {
     names: Vec<Reference>,
 }
 
-type Failed<'a> = &'a dyn Fn(io::Error) -> ExportError;
+pub(super) type Failed<'a> = &'a dyn Fn(io::Error) -> ExportError;
 
 impl Exporter<'_> {
     fn image(&self) -> Result<Exported, ExportError> {
@@ -296,7 +296,7 @@ impl Exporter<'_> {
 
     fn layout(&self, destination: Destination<'_>, docker: bool) -> Result<Exported, ExportError> {
         let (config, packed) = self.pack(docker)?;
-        self.to(destination, &|sink, failed| {
+        write_to(destination, &|sink, failed| {
             packed.write_tar(&self.packer, docker, sink, failed)
         })?;
         Ok(Exported {
@@ -315,22 +315,21 @@ impl Exporter<'_> {
             skipped: Vec::new(),
         })
     }
+}
 
-    /// Writes to a destination, which is complete in the end or as it was.
-    fn to(
-        &self,
-        destination: Destination<'_>,
-        write: &dyn Fn(&mut Sink<'_>, Failed<'_>) -> Result<(), ExportError>,
-    ) -> Result<(), ExportError> {
-        match destination {
-            Destination::Path(path) => {
-                let mut file = NewFile::create(&path)?;
-                let failed = |source| ExportError::io("write", &path)(source);
-                write(&mut Sink::File(&mut file.file), &failed)?;
-                file.finish()
-            }
-            Destination::Stream(stream) => write(&mut Sink::Stream(stream), &ExportError::Stream),
+/// Writes to a destination, which is complete in the end or as it was.
+pub(super) fn write_to(
+    destination: Destination<'_>,
+    write: &dyn Fn(&mut Sink<'_>, Failed<'_>) -> Result<(), ExportError>,
+) -> Result<(), ExportError> {
+    match destination {
+        Destination::Path(path) => {
+            let mut file = NewFile::create(&path)?;
+            let failed = |source| ExportError::io("write", &path)(source);
+            write(&mut Sink::File(&mut file.file), &failed)?;
+            file.finish()
         }
+        Destination::Stream(stream) => write(&mut Sink::Stream(stream), &ExportError::Stream),
     }
 }
 

@@ -7,10 +7,9 @@ use crate::dockerfile::Dockerfile;
 const KNOWN: [&str; 2] = ["docker/dockerfile", "docker/dockerfile-upstream"];
 
 /// Build arguments that tell BuildKit something which is not done here, and what that is.
-const WITHOUT_EFFECT: [(&str, &str); 3] = [
+const WITHOUT_EFFECT: [(&str, &str); 2] = [
     ("BUILDKIT_INLINE_CACHE", "no cache is written into images"),
     ("BUILDKIT_MULTI_PLATFORM", "an image has one platform"),
-    ("BUILDKIT_DOCKERFILE_CHECK", "there are no lint rules to choose from"),
 ];
 
 /// Warnings about a Dockerfile and its build arguments.

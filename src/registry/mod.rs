@@ -27,6 +27,7 @@ pub use error::RegistryError;
 pub use login::Kept;
 pub use pull::Pulled;
 pub use push::{Arrival, Parcel, Part, PartBytes, Pushed};
+pub use remember::origin;
 
 use crate::digest::BlobDigest;
 use crate::http::{Client, Method, Request, Url};

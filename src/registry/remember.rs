@@ -7,7 +7,7 @@ use crate::oci::{ImageConfig, Platform, Reference, parse_time};
 use crate::store::{ImageLayer, ImageRecord, Store};
 use serde::{Deserialize, Serialize};
 
-/// The kind of memo that knows where an image came from, by its ID.
+/// The kind of memo that knows where an image came from, by its ID. Pruning leaves it alone by this name.
 const SOURCE: &str = "source of an image 1";
 /// The kind of memo that knows what a name meant for a platform.
 const MEANING: &str = "image of a name and platform 1";
@@ -153,6 +153,20 @@ impl Registries {
         let known = store.memo(HOLDER, &holder_key(image.registry(), blob))?;
         let known = known.and_then(|repository| String::from_utf8(repository).ok());
         Ok(known.filter(|repository| repository != image.repository()))
+    }
+}
+
+/// Where an image of the store was pulled from, by the digest of what its name led to: an index, or its manifest.
+///
+/// # Errors
+/// When the store can't be read.
+pub fn origin(id: &BlobDigest, store: &Store) -> Result<Option<Reference>, RegistryError> {
+    let Some(note) = note(store.memo(SOURCE, &source_key(id))?) else {
+        return Ok(None);
+    };
+    match (note.source.parse::<Reference>(), note.top.parse()) {
+        (Ok(source), Ok(top)) => Ok(Some(source.with_digest(top))),
+        _ => Ok(None),
     }
 }
 

@@ -17,6 +17,7 @@
 //! Invariant: a name appears only when everything below it is complete. A row may outlive the files it speaks of, so
 //! whoever reads a row looks whether the files are there, and a missing one is a miss and no error.
 
+mod account;
 mod blob;
 mod clock;
 mod database;
@@ -35,6 +36,7 @@ mod work;
 #[cfg(test)]
 mod tests;
 
+pub use account::Account;
 pub use blob::{BlobReader, BlobWriter};
 pub use clock::now;
 pub use delta::Delta;

@@ -8,6 +8,9 @@ use rusqlite::{Connection, OptionalExtension, Params, Row};
 use std::path::Path;
 use std::time::Duration;
 
+/// Uses closer together than this count as one; nanoseconds.
+const MOMENT: i64 = 60_000_000_000;
+
 /// What a done step left, as much as a build needs that repeats it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StepDone {
@@ -123,13 +126,17 @@ impl<'a> Records<'a> {
     }
 
     /// Notes that these steps were wanted, so that they are neither forgotten soon nor taken for old.
+    ///
+    /// A step that is the latest at its place and was used a moment ago is not written again: a build that is repeated
+    /// all the time changes nothing.
     pub fn mark_used(&self, keys: &[StepKey]) -> Result<(), StoreError> {
         let at = nanoseconds(now());
         for key in keys {
             self.change(
                 "note the use of a step",
-                "UPDATE steps SET used = max(?2, used + 1) WHERE key = ?1",
-                (key.as_bytes(), at),
+                "UPDATE steps SET used = max(?2, used + 1) WHERE key = ?1 AND (used < ?3 \
+                 OR used < (SELECT max(used) FROM steps AS others WHERE others.place = steps.place))",
+                (key.as_bytes(), at, at.saturating_sub(MOMENT)),
             )?;
         }
         Ok(())
@@ -194,8 +201,8 @@ impl<'a> Records<'a> {
         for diff_id in diff_ids {
             self.change(
                 "note the use of a layer",
-                "UPDATE imports SET used = ?2 WHERE diff_id = ?1",
-                (diff_id.as_bytes(), at),
+                "UPDATE imports SET used = ?2 WHERE diff_id = ?1 AND used < ?3",
+                (diff_id.as_bytes(), at, at.saturating_sub(MOMENT)),
             )?;
         }
         Ok(())
@@ -324,12 +331,15 @@ impl Store {
             .read_one(|records| records.latest_steps_at(place, limit))
     }
 
-    /// See [`Records::mark_used`].
-    pub fn mark_used(&self, keys: &[StepKey]) -> Result<(), StoreError> {
-        if keys.is_empty() {
+    /// See [`Records::mark_used`] and [`Records::mark_layers_used`]: both in one transaction.
+    pub fn mark_used(&self, keys: &[StepKey], diff_ids: &[DiffId]) -> Result<(), StoreError> {
+        if keys.is_empty() && diff_ids.is_empty() {
             return Ok(());
         }
-        self.write(|records| records.mark_used(keys))
+        self.write(|records| {
+            records.mark_used(keys)?;
+            records.mark_layers_used(diff_ids)
+        })
     }
 
     /// See [`Records::layer_of`].

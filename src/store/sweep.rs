@@ -5,7 +5,7 @@ use super::lock::{Hold, is_named, try_lock};
 use super::remove::remove;
 use super::root::Root;
 use super::{Store, StoreError};
-use crate::digest::{BlobDigest, ContentId, DiffId};
+use crate::digest::{BlobDigest, ContentId};
 use crate::layer::Time;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, openat, statat};
 use rustix::io::Errno;
@@ -125,7 +125,8 @@ impl Store {
 
     /// Forgets what has not been used for long, and removes what nothing refers to any more.
     ///
-    /// Images keep their layers and blobs. This handle must not be building at the same time.
+    /// Images keep their layers and blobs. This handle must not be building at the same time: what was stored and is in
+    /// no record yet goes too.
     ///
     /// # Errors
     ///
@@ -139,34 +140,12 @@ struct Prune<'a> {
     store: &'a Store,
     pruned: Pruned,
     deltas: HashMap<ContentId, u64>,
-    blobs: HashMap<BlobDigest, Blob>,
-}
-
-struct Blob {
-    bytes: u64,
-    changed: i64,
+    blobs: HashMap<BlobDigest, u64>,
 }
 
 impl<'a> Prune<'a> {
     fn new(store: &'a Store) -> Result<Self, StoreError> {
-        let root = store.root();
-        let mut deltas = HashMap::new();
-        for (name, _) in names(root, "deltas/v1")? {
-            if let Ok(content) = name.parse() {
-                deltas.insert(content, share(root, &format!("deltas/v1/{name}"))?.bytes);
-            }
-        }
-        let mut blobs = HashMap::new();
-        for (name, _) in names(root, "blobs/sha256")? {
-            let found = statat(&root.fd, format!("blobs/sha256/{name}"), AtFlags::SYMLINK_NOFOLLOW);
-            if let (Ok(digest), Ok(found)) = (format!("sha256:{name}").parse(), found) {
-                let blob = Blob {
-                    bytes: blocks(&found),
-                    changed: found.st_mtime.saturating_mul(1_000_000_000),
-                };
-                blobs.insert(digest, blob);
-            }
-        }
+        let (deltas, blobs) = (store.deltas()?, store.blobs()?);
         Ok(Self {
             store,
             pruned: Pruned::default(),
@@ -182,7 +161,7 @@ impl<'a> Prune<'a> {
             self.forget_before(since)?;
             self.others(since)?;
         }
-        self.collect(since)?;
+        self.collect()?;
         if let Some(most) = retention.most_bytes {
             let mut before = i64::MIN;
             while self.bytes() > most {
@@ -192,15 +171,14 @@ impl<'a> Prune<'a> {
                 };
                 before = next.max(before.saturating_add(1));
                 self.forget_before(before.saturating_add(1))?;
-                self.collect(Some(before))?;
+                self.collect()?;
             }
         }
         Ok(self.pruned)
     }
 
     fn bytes(&self) -> u64 {
-        let blobs: u64 = self.blobs.values().map(|blob| blob.bytes).sum();
-        blobs + self.deltas.values().sum::<u64>()
+        self.blobs.values().sum::<u64>() + self.deltas.values().sum::<u64>()
     }
 
     fn uses(&self) -> Result<i64, StoreError> {
@@ -237,7 +215,8 @@ impl<'a> Prune<'a> {
             for sql in [
                 "DELETE FROM steps WHERE used < ?1",
                 "DELETE FROM imports WHERE used < ?1",
-                "DELETE FROM memos WHERE used < ?1",
+                // An image that was not fetched whole needs its source for as long as it is there.
+                "DELETE FROM memos WHERE used < ?1 AND kind NOT LIKE 'source of an image %'",
             ] {
                 records.change("forget what is old", sql, [since])?;
             }
@@ -252,9 +231,9 @@ impl<'a> Prune<'a> {
         Ok(())
     }
 
-    /// Removes what nothing refers to; blobs only if they are older than `since`.
-    fn collect(&mut self, since: Option<i64>) -> Result<(), StoreError> {
-        let (contents, blobs) = self.wanted()?;
+    /// Removes what nothing refers to.
+    fn collect(&mut self) -> Result<(), StoreError> {
+        let (contents, blobs) = self.store.read(|records| records.wanted())?;
         let mut lost: Vec<ContentId> = self
             .deltas
             .keys()
@@ -282,9 +261,9 @@ impl<'a> Prune<'a> {
         }
         let mut lost: Vec<BlobDigest> = self
             .blobs
-            .iter()
-            .filter(|(digest, blob)| !blobs.contains(*digest) && since.is_some_and(|since| blob.changed < since))
-            .map(|(digest, _)| *digest)
+            .keys()
+            .filter(|digest| !blobs.contains(*digest))
+            .copied()
             .collect();
         lost.sort_unstable();
         for digest in lost {
@@ -297,49 +276,9 @@ impl<'a> Prune<'a> {
             })?;
             self.store.discard_blob(&digest)?;
             self.pruned.blobs.count += 1;
-            self.pruned.blobs.bytes += self.blobs.remove(&digest).map_or(0, |blob| blob.bytes);
+            self.pruned.blobs.bytes += self.blobs.remove(&digest).unwrap_or_default();
         }
         Ok(())
-    }
-
-    /// Everything that steps, imports and images refer to.
-    fn wanted(&self) -> Result<(HashSet<ContentId>, HashSet<BlobDigest>), StoreError> {
-        self.store.read(|records| {
-            let content = |row: &rusqlite::Row<'_>| Ok(ContentId::from_bytes(row.get(0)?));
-            let diff_id = |row: &rusqlite::Row<'_>| Ok(DiffId::from_bytes(row.get(0)?));
-            let mut contents: HashSet<ContentId> = HashSet::new();
-            contents.extend(records.all("list the steps", "SELECT DISTINCT content FROM steps", [], content)?);
-            contents.extend(records.all("list the imports", "SELECT content FROM imports", [], content)?);
-            let mut blobs = HashSet::new();
-            let mut diff_ids: HashSet<DiffId> = HashSet::new();
-            for (image, _) in records.images()? {
-                blobs.insert(image.id);
-                blobs.extend(image.manifest);
-                for layer in image.layers {
-                    contents.extend(layer.content);
-                    contents.extend(records.content_of(&layer.diff_id)?);
-                    diff_ids.insert(layer.diff_id);
-                }
-            }
-            diff_ids.extend(records.all("list the imports", "SELECT diff_id FROM imports", [], diff_id)?);
-            for (content, diff_id) in
-                records.all("list the layers", "SELECT content, diff_id FROM layers", [], |row| {
-                    Ok((ContentId::from_bytes(row.get(0)?), DiffId::from_bytes(row.get(1)?)))
-                })?
-            {
-                if contents.contains(&content) {
-                    diff_ids.insert(diff_id);
-                }
-            }
-            for (diff_id, blob) in records.all("list the blobs", "SELECT diff_id, digest FROM blobs", [], |row| {
-                Ok((DiffId::from_bytes(row.get(0)?), BlobDigest::from_bytes(row.get(1)?)))
-            })? {
-                if diff_ids.contains(&diff_id) {
-                    blobs.insert(blob);
-                }
-            }
-            Ok((contents, blobs))
-        })
     }
 
     /// Cache mounts and context indexes that were last used before.
@@ -377,7 +316,7 @@ impl<'a> Prune<'a> {
 }
 
 /// The names in a folder of the store that are text, sorted, and whether each is a folder. A missing folder is empty.
-fn names(root: &Root, folder: &str) -> Result<Vec<(String, bool)>, StoreError> {
+pub(super) fn names(root: &Root, folder: &str) -> Result<Vec<(String, bool)>, StoreError> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let read = || -> rustix::io::Result<Vec<(String, bool)>> {
         let mut names = Vec::new();
@@ -400,7 +339,7 @@ fn names(root: &Root, folder: &str) -> Result<Vec<(String, bool)>, StoreError> {
 }
 
 /// Counts the names in a folder, or a file itself, and the bytes of everything below.
-fn share(root: &Root, name: &str) -> Result<Share, StoreError> {
+pub(super) fn share(root: &Root, name: &str) -> Result<Share, StoreError> {
     let mut share = Share::default();
     let found = match statat(&root.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(found) => found,
@@ -426,6 +365,6 @@ fn share(root: &Root, name: &str) -> Result<Share, StoreError> {
     Ok(share)
 }
 
-fn blocks(found: &rustix::fs::Stat) -> u64 {
+pub(super) fn blocks(found: &rustix::fs::Stat) -> u64 {
     u64::try_from(found.st_blocks).unwrap_or_default().saturating_mul(512)
 }

@@ -27,7 +27,7 @@ fn a_file_is_looked_at_without_building_it() {
     bench
         .try_build(&["--call=nonsense"])
         .fails(2)
-        .says(["`--call=nonsense`"]);
+        .says(["`--call nonsense`"]);
 }
 
 #[test]

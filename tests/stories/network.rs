@@ -193,6 +193,50 @@ fn layers(run: &[String]) -> usize {
 }
 
 #[test]
+fn an_image_is_pulled_whole() {
+    let registry = Registry::new();
+    let name = registry.image("team/base:v1");
+    let bench = Workbench::bare();
+    let run = bench.varve(["pull", &name]).succeeds();
+    let told: Vec<&str> = run.stdout.lines().collect();
+    assert!(
+        told[0].starts_with("Digest: sha256:") && told[1].contains("newer"),
+        "{told:?}"
+    );
+    assert_eq!(told[2], name);
+    assert!(layers(&registry.server.take_targets()) > 1);
+    let run = bench.varve(["pull", &name]).succeeds();
+    assert!(run.stdout.contains("up to date"), "{}", run.stdout);
+    assert_eq!(registry.server.take_targets(), ["HEAD /v2/team/base/manifests/v1"]);
+    assert_eq!(
+        bench.varve(["image", "pull", "-q", &name]).succeeds().stdout,
+        format!("{name}\n")
+    );
+    bench
+        .varve([
+            "pull",
+            &registry.image("gone@sha256:0000000000000000000000000000000000000000000000000000000000000000"),
+        ])
+        .fails(1)
+        .says(["gone"]);
+
+    drop(registry);
+    assert_eq!(bench.varve(["run", &name, "echo", "here"]).succeeds().stdout, "here\n");
+    let run = bench
+        .varve(["images", "--digests", "--format", "{{.Digest}}"])
+        .succeeds();
+    assert_eq!(format!("Digest: {}", run.stdout.trim()), told[0]);
+    let whole = format!("{}@{}", name.strip_suffix(":v1").unwrap(), run.stdout.trim());
+    let run = bench
+        .varve(["inspect", "-f", "{{index .RepoDigests 0}}", &whole])
+        .succeeds();
+    assert_eq!(run.stdout.trim(), whole);
+    let run = bench.varve(["save", "--format", "oci-archive", &name]).succeeds();
+    let saved = crate::support::Image::of_tar(&run.bytes);
+    assert!(whole.ends_with(&saved.digest), "the manifest is the registry's");
+}
+
+#[test]
 fn a_base_image_is_pulled_once_and_lazily() {
     let registry = Registry::new();
     let name = registry.image("team/base:v1");

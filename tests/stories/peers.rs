@@ -96,6 +96,127 @@ fn podman_loads_and_runs() {
     }
 }
 
+/// What `varve save` writes of images from the store, one that was loaded from another tool's archive among them.
+#[test]
+fn saved_images_are_read() {
+    if !peer("skopeo") || !peer("umoci") || !peer("podman") || !root() {
+        return;
+    }
+    let bench = bench();
+    let skopeo = |words: &[&str]| {
+        let mut all = vec!["skopeo", "--insecure-policy"];
+        all.extend(words);
+        tool(&bench, &all).succeeds().stdout
+    };
+    let id = bench.varve(["images", "-q", "--no-trunc", "app:v1"]).succeeds().stdout;
+    skopeo(&[
+        "copy",
+        "docker-archive:docker.tar",
+        "docker-archive:theirs.tar:theirs:v1",
+    ]);
+    skopeo(&[
+        "copy",
+        "oci-archive:oci.tar:v1",
+        "oci-archive:theirs-oci.tar:example.org/theirs:v2",
+    ]);
+    for (archive, name) in [("theirs.tar", "theirs:v1"), ("theirs-oci.tar", "example.org/theirs:v2")] {
+        let said = bench.varve(["load", "-i", archive]).succeeds().stdout;
+        assert_eq!(said, format!("Loaded image: {name}\n"));
+        let run = bench.varve(["inspect", "-f", "{{.Id}}", name]).succeeds();
+        assert_eq!(run.stdout, id, "{archive}");
+    }
+    bench
+        .varve(["save", "-o", "saved.tar", "app:v1", "theirs:v1"])
+        .succeeds();
+    bench
+        .varve(["save", "--format=oci-archive", "-o", "saved-oci.tar", "app:v1"])
+        .succeeds();
+    for source in [
+        "docker-archive:saved.tar:app:v1",
+        "docker-archive:saved.tar:theirs:v1",
+        "oci-archive:saved-oci.tar",
+    ] {
+        skopeo(&["copy", source, "oci:seen:latest"]);
+        let manifest: Value = serde_json::from_str(&skopeo(&["inspect", "--raw", "oci:seen:latest"])).unwrap();
+        let count = bench
+            .varve(["inspect", "-f", "{{len .RootFS.Layers}}", "app:v1"])
+            .succeeds()
+            .stdout;
+        let layers = manifest["layers"].as_array().unwrap().len();
+        assert_eq!(format!("{layers}\n"), count, "{source}");
+    }
+    tool(&bench, &["umoci", "unpack", "--image", "seen:latest", "unpacked"]).succeeds();
+    let seen = fs::read_to_string(bench.path("work/unpacked/rootfs/f")).unwrap();
+    assert_eq!(seen, "peer\n");
+    let podman = |words: &[&str]| {
+        let mut all = vec!["podman"];
+        all.extend(words);
+        Running::start(podman_command(&bench, &all)).end().succeeds().stdout
+    };
+    for archive in ["saved.tar", "saved-oci.tar"] {
+        let said = podman(&["load", "-i", archive]);
+        assert!(said.contains("app:v1"), "{said}");
+        assert_eq!(
+            podman(&["image", "inspect", "app:v1", "--format", "sha256:{{.Id}}"]),
+            id
+        );
+        podman(&["rmi", "-f", "app:v1"]);
+    }
+}
+
+/// A program for which `podman` keeps everything below the workbench, and no docker answers.
+fn podman_command(bench: &Workbench, words: &[&str]) -> std::process::Command {
+    let settings = format!(
+        "[storage]\ndriver = \"vfs\"\ngraphroot = \"{}\"\nrunroot = \"{}\"\n",
+        bench.text("podman"),
+        bench.text("podman-run")
+    );
+    fs::write(bench.path("storage.conf"), settings).unwrap();
+    let mut command = bench.command(words[0]);
+    command
+        .args(&words[1..])
+        .env("CONTAINERS_STORAGE_CONF", bench.path("storage.conf"))
+        .env("DOCKER_HOST", "unix:///nowhere/docker.sock");
+    command
+}
+
+#[test]
+fn a_build_loads_its_image_into_podman() {
+    if !peer("podman") || !root() {
+        return;
+    }
+    let bench = Workbench::with(TEXT);
+    let run = |words: &[&str]| {
+        let mut command = bench.build_command(words);
+        let like = podman_command(&bench, &["true"]);
+        command.envs(like.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        Running::start(command).end()
+    };
+    run(&["--load", "-t", "loaded:v1"])
+        .succeeds()
+        .says(["podman: Loaded image"]);
+    let words = ["podman", "image", "inspect", "loaded:v1", "--format", "sha256:{{.Id}}"];
+    let id = Running::start(podman_command(&bench, &words)).end().succeeds().stdout;
+    assert_eq!(
+        bench.varve(["inspect", "-f", "{{.Id}}", "loaded:v1"]).succeeds().stdout,
+        id
+    );
+
+    bench.dockerfile("FROM busybox\nRUN false\n");
+    run(&["--load", "-t", "bad"])
+        .fails(1)
+        .says(["RUN false"])
+        .never_says(["podman load"]);
+
+    bench.dockerfile(TEXT);
+    let mut command = bench.build_command(&["--load"]);
+    command.env("PATH", bench.text("home"));
+    Running::start(command)
+        .end()
+        .fails(1)
+        .says(["neither a running docker nor podman"]);
+}
+
 #[test]
 fn runc_runs_a_bundle() {
     if !peer("runc") || !root() {

@@ -83,8 +83,18 @@ fn rawjson_is_buildkit_s_status_stream() {
     let run = again.varve([&words[..], &[&base]].concat()).succeeds();
     let found = self::objects(&run);
     let warnings = all(&found, "warnings");
-    assert!(text(&warnings[0]["short"]).starts_with("warning"), "{}", run.stderr);
-    assert!(!warnings[0]["detail"].as_array().unwrap().is_empty());
+    assert!(
+        text(&warnings[0]["short"]).starts_with("NoEmptyContinuation: "),
+        "{}",
+        run.stderr
+    );
+    assert!(text(&warnings[0]["short"]).ends_with("(line 4)"), "{}", run.stderr);
+    assert!(
+        warnings[0]["url"]
+            .as_str()
+            .unwrap()
+            .ends_with("/no-empty-continuation/")
+    );
 }
 
 #[test]

@@ -28,10 +28,12 @@ const OPTIONAL: &[u32] = &[
     2002, 2230, 2243, 2244, 2247, 2248, 2249, 2250, 2292, 2310, 2311, 2312, 2335,
 ];
 
+/// What the port calls ShellCheck's codes; takes a while to make.
+static MAP: LazyLock<ShellCheckCodeMap> = LazyLock::new(ShellCheckCodeMap::default);
+
 /// Code and level of each rule of the port that ShellCheck has too.
 static CODES: LazyLock<HashMap<Rule, (u32, Level)>> = LazyLock::new(|| {
-    let map = ShellCheckCodeMap::default();
-    map.mappings()
+    MAP.mappings()
         .filter(|(code, _)| !OPTIONAL.contains(code))
         .map(|(code, rule)| {
             // `|&`, which the port counts apart.
@@ -83,7 +85,13 @@ pub(super) fn findings(document: &Document<'_>, unit: &Unit) -> Vec<Finding> {
     let profile = ShellProfile::native(settings.shell.parser_dialect());
     let parser = Parser::with_limits_and_profile(&unit.text, DEEPEST, FUEL, profile);
     let parsed = parser.parse();
-    let remarks = AnalysisRequest::from_parse_result(&parsed, &unit.text, settings)
+    let request = AnalysisRequest::from_parse_result(&parsed, &unit.text, settings);
+    // `# shellcheck disable=…` in a heredoc.
+    let request = match unit.text.contains("shellcheck") {
+        true => request.with_shellcheck_map(&MAP),
+        false => request.without_suppressions(),
+    };
+    let remarks = request
         .lint()
         .into_iter()
         .filter_map(|diagnostic| remark(unit, &diagnostic))

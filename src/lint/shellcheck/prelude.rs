@@ -53,9 +53,11 @@ fn unit(index: usize, run: &Run<'_>, variables: &Variables<'_>) -> Option<Unit> 
     if run.form == Form::Exec || script.trim().is_empty() || script.len() > LONGEST {
         return None;
     }
-    // Only those that the script has: the others make no difference, and there may be many.
+    // Only those that the script has: the others make no difference, and there may be many. At least one, because a
+    // comment for ShellCheck at the very top would count for the whole text.
     let names: BTreeSet<&str> = names(script)
         .filter(|name| PROXIES.contains(name) || variables.is_set(run.stage, name, run.index))
+        .chain(["http_proxy"])
         .collect();
     let mut text = format!("#!{shell}\n");
     for name in &names {

@@ -31,8 +31,8 @@ fn units_know_shell_and_variables() {
             texts.collect::<Vec<_>>(),
             [
                 "#!/bin/sh;export D=1;export a=1;export http_proxy=1;x $a$D ${b} $OUT $http_proxy;",
-                "#!/bin/bash;export a=1;export e=1;export f=1;export g=1;y $a $e $f $g $h;",
-                "#!/bin/sh;z $a;",
+                "#!/bin/bash;export a=1;export e=1;export f=1;export g=1;export http_proxy=1;y $a $e $f $g $h;",
+                "#!/bin/sh;export http_proxy=1;z $a;",
             ]
         );
     });
@@ -104,6 +104,10 @@ fn everything_is_found_at_its_place() {
         (
             "FROM x\nRUN <<EOF\n#!/bin/bash\n[[ -n \"$x\" ]] && rm $X\nEOF\n",
             &["SC2086 4:21 $X"],
+        ),
+        (
+            "FROM x\nRUN <<EOF\n# shellcheck disable=SC2086\nrm $X\nrm $X `y`\nEOF\n",
+            &["SC2086 5:4 $X", "SC2006 5:7 `y`", "SC2046 5:7 `y`"],
         ),
         ("FROM x\nONBUILD RUN rm $X\n", &["SC2086 2:16 $X"]),
         ("FROM x\nRUN [\"rm\", \"$x\"]\nCMD rm $x\n", &[]),

@@ -43,7 +43,7 @@ fn a_step_is_found_by_key_and_its_history_by_place() {
         found.iter().map(|(key, _)| key.as_bytes()[0]).collect()
     };
     assert_eq!(latest(10), [3, 2, 1]);
-    store.mark_used(&[key(1)]).unwrap();
+    store.mark_used(&[key(1)], &[]).unwrap();
     assert_eq!(latest(2), [1, 3]);
     store.write(|records| records.forget_step(&key(1))).unwrap();
     assert_eq!(latest(10), [3, 2]);

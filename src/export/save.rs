@@ -1,0 +1,124 @@
+//! Images whose documents are there already, in an archive.
+
+use super::ExportError;
+use super::image::{Image, LayerSource};
+use super::layers::{Blob, Bytes, Packer};
+use super::layout::{Packed, family_for};
+use super::output::{Annotations, Destination, write_to};
+use crate::layer::{Compression, Time};
+use crate::oci::media::Family;
+use crate::oci::{Descriptor, ImageConfig, Manifest, Reference};
+use crate::store::Store;
+
+/// An image that is written as it is.
+#[derive(Debug, Clone)]
+pub struct SavedImage {
+    /// Its config.
+    pub config: ImageConfig,
+    /// The same as it is, byte by byte.
+    pub config_bytes: Vec<u8>,
+    /// The manifest that it came with, which is used as long as the store has all that it names.
+    pub manifest: Option<(Manifest, Vec<u8>)>,
+    /// Its layers, lowest first.
+    pub layers: Vec<LayerSource>,
+    /// Its names.
+    pub names: Vec<Reference>,
+}
+
+/// Writes images to one tar file: an OCI layout, with `docker` one that `docker load` reads as well.
+///
+/// # Errors
+/// When a layer is not what the image says, or can't be had; the destination is then as it was.
+pub fn save(
+    store: &Store,
+    images: &[SavedImage],
+    docker: bool,
+    compression: Compression,
+    destination: Destination<'_>,
+    cancelled: &(dyn Fn() -> bool + Sync),
+) -> Result<(), ExportError> {
+    let packer = Packer {
+        store,
+        epoch: None,
+        cancelled,
+        pool: None,
+    };
+    let packed = images
+        .iter()
+        .map(|image| pack(&packer, image, docker, compression))
+        .collect::<Result<Vec<_>, _>>()?;
+    let Some(all) = Packed::joined(packed) else {
+        return Ok(());
+    };
+    write_to(destination, &|sink, failed| {
+        all.write_tar(&packer, docker, sink, failed)
+    })
+}
+
+fn pack(
+    packer: &Packer<'_>,
+    image: &SavedImage,
+    docker: bool,
+    compression: Compression,
+) -> Result<Packed, ExportError> {
+    let annotations = Annotations::default();
+    if let Some((manifest, bytes)) = &image.manifest
+        && let Some(blobs) = as_it_came(packer, manifest)?
+    {
+        let config = Blob {
+            descriptor: manifest.config.clone(),
+            bytes: Bytes::Here(image.config_bytes.clone()),
+        };
+        let (document, names) = (&image.config, &image.names);
+        return Ok(Packed::of(
+            document,
+            config,
+            manifest,
+            bytes.clone(),
+            blobs,
+            names,
+            &annotations,
+        ));
+    }
+    let whole = Image {
+        config: image.config.clone(),
+        layers: image.layers.clone(),
+        history: Vec::new(),
+        created: Time::default(),
+    };
+    let wanted = if docker { Family::Docker } else { Family::Oci };
+    let (named, blobs) = packer.name_and_pack(&whole, compression, false, wanted)?;
+    for (layer, expected) in named.iter().zip(&image.config.rootfs.diff_ids) {
+        if layer.diff_id != *expected {
+            return Err(ExportError::WrongLayer {
+                expected: *expected,
+                found: layer.diff_id,
+            });
+        }
+    }
+    let family = family_for(wanted, &blobs);
+    let bytes = image.config_bytes.clone();
+    Ok(Packed::new(
+        &image.config,
+        bytes,
+        blobs,
+        family,
+        &image.names,
+        &annotations,
+    ))
+}
+
+/// The layers of a manifest, if the store has them all.
+fn as_it_came(packer: &Packer<'_>, manifest: &Manifest) -> Result<Option<Vec<Blob>>, ExportError> {
+    let mut blobs = Vec::with_capacity(manifest.layers.len());
+    for layer in &manifest.layers {
+        if packer.store.blob_size(&layer.digest)? != Some(layer.size) {
+            return Ok(None);
+        }
+        blobs.push(Blob {
+            descriptor: Descriptor::clone(layer),
+            bytes: Bytes::Stored,
+        });
+    }
+    Ok(Some(blobs))
+}
