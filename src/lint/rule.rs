@@ -107,10 +107,15 @@ impl Findings {
     /// Adds a finding about a place outside of instructions, or one that hadolint puts on another line.
     pub fn add_at(&mut self, line: u32, span: Span, message: impl Into<String>) -> &mut Finding {
         let at = self.list.len();
+        let mut message = message.into();
+        if message.contains(char::is_control) {
+            // Names in it may come from the file as they are.
+            message = message.replace(char::is_control, " ");
+        }
         self.list.push(Finding {
             code: Cow::Borrowed(self.rule.code),
             level: self.rule.level,
-            message: message.into(),
+            message,
             span,
             line,
             help: Vec::new(),

@@ -136,7 +136,7 @@ fn finding(run: &Run<'_>, unit: &Unit, remark: Remark) -> Option<Finding> {
 
 /// A message in the form that all messages have: one line, starts in lower case, ends without a full stop.
 fn plain(message: &str) -> String {
-    let message = message.trim().trim_end_matches('.').replace(['\n', '\r'], " ");
+    let message = message.trim().trim_end_matches('.').replace(char::is_control, " ");
     let mut letters = message.chars();
     match (letters.next(), letters.next()) {
         (Some(first), Some(second)) if first.is_uppercase() && second.is_lowercase() => {
