@@ -125,7 +125,8 @@ fn check(text: &str, only: Option<&str>, safety: Safety) -> BTreeMap<String, usi
         }
     }
     assert_eq!(text.ends_with('\n'), new.ends_with('\n'), "{}", what());
-    if !text.contains('\r') && only.is_none() {
+    // In a heredoc the shell gets the carriage returns, and a backslash before one continues nothing.
+    if !text.contains('\r') && !text.contains("<<") && only.is_none() {
         let returns = |text: &str| text.replace('\n', "\r\n");
         assert_eq!(
             repaired(&returns(text), safety, &selection).text,
