@@ -192,10 +192,10 @@ pub(super) fn lock(
 
 /// Ever longer pauses between tries: 1 ms at first, 25 ms at last.
 #[derive(Default)]
-struct Pause(u32);
+pub(super) struct Pause(u32);
 
 impl Pause {
-    fn wait(&mut self, cancelled: &dyn Fn() -> bool) -> Result<(), StoreError> {
+    pub(super) fn wait(&mut self, cancelled: &dyn Fn() -> bool) -> Result<(), StoreError> {
         if cancelled() {
             return Err(StoreError::Cancelled);
         }

@@ -1,9 +1,9 @@
 //! Cache mounts: folders that outlive a build and are shared, taken in turns, or kept apart.
 
-use super::lock::{Hold, lock, try_lock};
+use super::lock::{Hold, Pause, lock, try_lock};
 use super::remove::remove;
 use super::{Store, StoreError};
-use rustix::fs::{AtFlags, Mode, OFlags, mkdirat, openat, renameat, statat};
+use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, mkdirat, openat, renameat, statat};
 use rustix::io::Errno;
 use std::fmt::Write as _;
 use std::os::fd::{AsFd, OwnedFd};
@@ -80,16 +80,26 @@ impl Store {
             Err(errno) => Err(root.io("look for the cache mount", &name)(errno)),
         };
         if !exists()? {
-            if sharing == MountSharing::Shared {
-                // Alone while it gets its first content. Let go first: two that both hold it shared would wait forever.
-                rustix::fs::flock(&file, rustix::fs::FlockOperation::Unlock).map_err(root.io("unlock", &lock_name))?;
-                lock(root, &lock_name, file.as_fd(), Hold::Alone, cancelled)?;
-            }
-            if !exists()? {
-                self.seed_mount(&name, seed)?;
-            }
-            if sharing == MountSharing::Shared {
-                lock(root, &lock_name, file.as_fd(), Hold::Shared, cancelled)?;
+            match sharing {
+                MountSharing::Private | MountSharing::Locked => self.seed_mount(&name, seed)?,
+                // Alone while it gets its first content, but never waiting for that: whoever holds the lock shared may
+                // have the folder in use for as long as another command that waits for this one.
+                MountSharing::Shared => {
+                    let mut pause = Pause::default();
+                    while !exists()? {
+                        rustix::fs::flock(&file, FlockOperation::Unlock).map_err(root.io("unlock", &lock_name))?;
+                        if try_lock(file.as_fd(), Hold::Alone).map_err(root.io("lock", &lock_name))? {
+                            if !exists()? {
+                                self.seed_mount(&name, seed)?;
+                            }
+                            lock(root, &lock_name, file.as_fd(), Hold::Shared, cancelled)?;
+                            break;
+                        }
+                        pause.wait(cancelled)?;
+                        // Behind whoever seeds it.
+                        lock(root, &lock_name, file.as_fd(), Hold::Shared, cancelled)?;
+                    }
+                }
             }
         }
         // The time of the last use, for pruning; a store that can't tell it is still good.

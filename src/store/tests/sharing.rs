@@ -171,3 +171,30 @@ fn a_cache_mount_is_seeded_once_and_completely() {
     });
     assert_eq!(seeds.into_inner(), 1);
 }
+
+/// Two commands that wait for each other, both the first to use a folder.
+#[test]
+fn those_who_share_a_new_cache_mount_have_it_at_once() {
+    let (_folder, store) = store();
+    for round in 0..200u32 {
+        let identity: [u8; 32] = std::array::from_fn(|n| round.to_le_bytes()[n % 4]);
+        let (start, inside, asked) = (Barrier::new(2), AtomicU32::new(0), AtomicU32::new(0));
+        // Asked every 10 ms or less often: some seconds of waiting.
+        let given_up = || asked.fetch_add(1, Ordering::Relaxed) > 400;
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    start.wait();
+                    let _mount = store
+                        .cache_mount(&identity, MountSharing::Shared, &given_up, seed)
+                        .expect("a folder that somebody else uses can be shared");
+                    inside.fetch_add(1, Ordering::Relaxed);
+                    while inside.load(Ordering::Relaxed) < 2 && !given_up() {
+                        std::thread::sleep(std::time::Duration::from_millis(10));
+                    }
+                });
+            }
+        });
+        assert!(asked.into_inner() <= 400, "one had to wait until the other was done");
+    }
+}
