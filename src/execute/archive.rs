@@ -56,6 +56,7 @@ pub(super) fn unpack(
         lower: Some(below.view()),
         open_lower: Some(&open_lower),
         adjust: Some(&adjust),
+        alone: false,
     };
     crate::layer::unpack(content, placement.writer(), &options)?;
     Ok(())

@@ -1,19 +1,17 @@
 //! Base images: documents now, files when somebody needs them.
 
 use super::ExecuteError;
-use super::stack::Stack;
 use super::tree::TreeLayer;
 use crate::digest::{BlobDigest, ContentId, DiffId};
-use crate::layer::{DETECT, DeltaWriter, Host, Unpack, decoder, detect, unpack};
+use crate::layer::{DeltaWriter, Host};
 use crate::oci::media::{Family, LayerForm};
 use crate::oci::{Descriptor, ImageConfig, ImageSource, Layout, Reference};
 use crate::plan::ImageKey;
 use crate::registry::{Pulled, Registries};
 use crate::store::{ImageRecord, Store};
 use std::collections::BTreeMap;
-use std::io::{Cursor, Read, Write as _};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::io::Write as _;
+use std::sync::{Arc, Mutex};
 
 /// The base images of a build, by what the plan calls them.
 #[derive(Debug, Default)]
@@ -52,15 +50,16 @@ impl Bases {
 /// An image that a stage begins with.
 #[derive(Debug)]
 pub struct BaseImage {
-    name: String,
+    pub(super) name: String,
     config: ImageConfig,
-    origin: Origin,
-    /// Held while a layer is unpacked: several steps may begin with the same image at once.
-    unpacking: Mutex<()>,
+    pub(super) origin: Origin,
+    /// Held while a layer is unpacked, one for each: several steps may begin with the same image at once.
+    pub(super) unpacking: Vec<Mutex<()>>,
 }
 
+/// Where its documents came from.
 #[derive(Debug)]
-enum Origin {
+pub(super) enum Origin {
     Layout(Box<ImageSource>),
     Store {
         record: ImageRecord,
@@ -75,8 +74,8 @@ impl BaseImage {
         Self {
             name: name.into(),
             config: source.config().clone(),
+            unpacking: locks(source.config()),
             origin: Origin::Layout(Box::new(source)),
-            unpacking: Mutex::new(()),
         }
     }
 
@@ -116,7 +115,7 @@ impl BaseImage {
         let config = ImageConfig::from_bytes(&store.read_blob(&record.id, LARGEST_CONFIG)?)?;
         let source = None;
         let (name, origin) = (name.to_owned(), Origin::Store { record, source });
-        let unpacking = Mutex::new(());
+        let unpacking = locks(&config);
         Ok(Self {
             name,
             config,
@@ -193,73 +192,6 @@ impl BaseImage {
         }
     }
 
-    /// Unpacks a layer into a delta of the store and checks that it is the one that the image config names.
-    pub(super) fn unpack(
-        &self,
-        index: usize,
-        store: &Store,
-        host: &Host,
-        below: &Stack,
-    ) -> Result<ContentId, ExecuteError> {
-        let _alone = self.unpacking.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(content) = self.unpacked(index, store)? {
-            return Ok(content);
-        }
-        let wanted = self.layers()[index];
-        let mut stream = self.open(index, store)?;
-        let mut start = Vec::with_capacity(DETECT);
-        let failed = |source| ExecuteError::Base {
-            image: self.name.clone(),
-            index,
-            source,
-        };
-        (&mut stream)
-            .take(DETECT as u64)
-            .read_to_end(&mut start)
-            .map_err(failed)?;
-        let format = detect(&start);
-        let content = decoder(format, Cursor::new(start).chain(stream)).map_err(failed)?;
-
-        let draft = store.draft()?;
-        let writer = writer(&draft, host)?;
-        let open_lower = |found: &crate::layer::Found<'_>| below.open(found);
-        let options = Unpack {
-            whiteouts: true,
-            lower: Some(below.view()),
-            open_lower: Some(&open_lower),
-            ..Unpack::default()
-        };
-        let unpacked = unpack(content, &writer, &options)?;
-        if unpacked.diff_id != wanted {
-            let found = unpacked.diff_id;
-            return Err(ExecuteError::WrongLayer {
-                image: self.name.clone(),
-                index,
-                wanted,
-                found,
-            });
-        }
-        let listing = writer.finish()?;
-        let content = store.keep(draft, &listing)?;
-        store.put_content_of(&wanted, &content)?;
-        store.write(|records| records.mark_layers_used(&[wanted]))?;
-        Ok(content)
-    }
-
-    fn open(&self, index: usize, store: &Store) -> Result<Box<dyn Read + Send + '_>, ExecuteError> {
-        match &self.origin {
-            Origin::Layout(source) => Ok(Box::new(source.open_layer(index)?)),
-            Origin::Store { .. } => {
-                let blob = self.blob(index, store)?;
-                let missing = || ExecuteError::BlobGone {
-                    image: self.name.clone(),
-                    index,
-                };
-                Ok(Box::new(store.open_blob(&blob.digest)?.ok_or_else(missing)?))
-            }
-        }
-    }
-
     /// Where a layer lies in a layout, and how it travels; `None` for an image of the store.
     pub fn in_layout(&self, index: usize) -> Option<(&Layout, &Descriptor)> {
         match &self.origin {
@@ -268,14 +200,14 @@ impl BaseImage {
         }
     }
 
-    /// Remembers in which form a layer came.
-    fn note_blob(&self, index: usize, descriptor: &Descriptor, store: &Store) -> Result<(), ExecuteError> {
+    /// Remembers in which form a layer came. The pair must be proven: it is believed for other images, too.
+    pub(super) fn note_blob(&self, index: usize, descriptor: &Descriptor, store: &Store) -> Result<(), ExecuteError> {
         let form = format!("{AS_IT_CAME}{}", descriptor.media_type);
         Ok(store.put_blob_of(&self.layers()[index], &form, &descriptor.digest, descriptor.size)?)
     }
 
     /// A layer that the store has as a blob, best in the form in which it came.
-    fn stored(&self, index: usize, store: &Store) -> Result<Option<Descriptor>, ExecuteError> {
+    pub(super) fn stored(&self, index: usize, store: &Store) -> Result<Option<Descriptor>, ExecuteError> {
         let known = store.read(|records| records.recorded_blobs_of(&self.layers()[index]))?;
         let as_it_came = |form: &str| form.strip_prefix(AS_IT_CAME).map(str::to_owned);
         for media_type in [&as_it_came as &dyn Fn(&str) -> Option<String>, &compressed_here] {
@@ -326,6 +258,7 @@ impl BaseImage {
                     std::io::copy(&mut source.open_layer(index)?, &mut writer).map_err(failed)?;
                     writer.flush().map_err(failed)?;
                     writer.finish_expecting(&descriptor.digest, descriptor.size)?;
+                    self.prove(index, &mut source.open_layer(index)?)?;
                     self.note_blob(index, descriptor, store)?;
                 }
                 Ok(descriptor.clone())
@@ -339,55 +272,15 @@ impl BaseImage {
                     return Ok(descriptor);
                 }
                 let pulled = source.as_ref().ok_or_else(missing)?;
-                let descriptor = pulled.fetch(index, store)?.clone();
-                self.note_blob(index, &descriptor, store)?;
-                Ok(descriptor)
+                self.fetch(pulled, index, store)
             }
         }
     }
 }
 
-/// Layers that are fetched at the same time.
-const AT_ONCE: usize = 4;
-
-/// Fetches layers in some threads while `work` is done, which may ask for the same layers and then waits for them.
-/// What goes wrong here is left to whoever asks.
-pub(super) fn fetching<T>(wanted: &[(&BaseImage, usize)], store: &Store, work: impl FnOnce() -> T) -> T {
-    let far: Vec<&(&BaseImage, usize)> = wanted
-        .iter()
-        .filter(|(image, _)| matches!(image.origin, Origin::Store { source: Some(_), .. }))
-        .collect();
-    if far.len() < 2 {
-        return work();
-    }
-    let next = AtomicUsize::new(0);
-    std::thread::scope(|scope| {
-        for _ in 0..AT_ONCE.min(far.len()) {
-            scope.spawn(|| {
-                while let Some((image, index)) = far.get(next.fetch_add(1, Ordering::SeqCst)) {
-                    if image.blob(*index, store).is_err() {
-                        break;
-                    }
-                }
-            });
-        }
-        let result = work();
-        // Whatever was not begun by now is not wanted any more.
-        next.store(far.len(), Ordering::SeqCst);
-        result
-    })
-}
-
-/// Ensures that the store has the layers of images as blobs, several at a time.
-///
-/// # Errors
-/// As [`BaseImage::blob`].
-pub fn fetch_layers(wanted: &[(&BaseImage, usize)], store: &Store) -> Result<(), ExecuteError> {
-    fetching(wanted, store, || {
-        wanted
-            .iter()
-            .try_for_each(|(image, index)| image.blob(*index, store).map(drop))
-    })
+/// A lock for each layer.
+fn locks(config: &ImageConfig) -> Vec<Mutex<()>> {
+    config.rootfs.diff_ids.iter().map(|_| Mutex::new(())).collect()
 }
 
 /// Fewer digits of an image's ID may be anything.

@@ -1,7 +1,7 @@
 //! A tree whose deltas are on disk, ready to be read, mounted or built upon.
 
 use super::ExecuteError;
-use super::base::fetching;
+use super::layers::unpacking;
 use super::tree::{Tree, TreeLayer};
 use crate::digest::{ContentId, Fields};
 use crate::layer::{Found, Host, Kind, Listing, View, flatten_to};
@@ -65,7 +65,7 @@ impl Stack {
                 missing.push((&**image, *index));
             }
         }
-        fetching(&missing, store, || self.with_fetched(layers, store, host))
+        unpacking(&missing, store, host, || self.with_fetched(layers, store, host))
     }
 
     fn with_fetched(self, layers: &[&TreeLayer], store: &Store, host: &Host) -> Result<Self, ExecuteError> {

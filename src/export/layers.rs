@@ -1,9 +1,10 @@
 //! Layers as tars and blobs: what each is called, and its bytes where they are wanted.
 
 use super::ExportError;
+use super::base::format_of;
 use super::image::{Image, LayerPlace, LayerSource};
 use crate::digest::{BlobDigest, ContentId, DiffId, Fields, Sha256};
-use crate::layer::{Compression, Encoded, Format, LayerEncoder, LayerError, TarOptions, Time, decoder, write_tar};
+use crate::layer::{Compression, Encoded, LayerEncoder, LayerError, TarOptions, Time, decoder, write_tar};
 use crate::oci::media::{self, Family, LayerForm};
 use crate::oci::{Descriptor, LayoutBlob};
 use crate::registry::Pulled;
@@ -14,8 +15,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// The kind of memo that names a delta's tar with clamped times.
 const CLAMPED: &str = "layer with clamped times v1";
-/// The name of the compression that a base layer came with, whatever it is.
-const AS_IT_CAME: &str = "as it came";
 
 /// `SOURCE_DATE_EPOCH`: what is made now counts as made then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -300,45 +299,6 @@ impl Packer<'_> {
         Ok(true)
     }
 
-    /// Makes sure that a base layer stays in the store with the image; gives its delta if it is unpacked.
-    pub(super) fn keep_base(
-        &self,
-        diff_id: &DiffId,
-        descriptor: &Descriptor,
-        place: &LayerPlace,
-    ) -> Result<Option<ContentId>, ExportError> {
-        let content = match self.store.content_of(diff_id)? {
-            Some(content) if self.store.has_delta(&content)? => Some(content),
-            _ => None,
-        };
-        let (digest, size) = (descriptor.digest, descriptor.size);
-        if self.store.blob_size(&digest)? != Some(size) {
-            if content.is_some() {
-                return Ok(content);
-            }
-            let layout = match place {
-                LayerPlace::Layout(layout) => layout,
-                LayerPlace::Store => return Err(StoreError::NoBlob(digest).into()),
-                LayerPlace::Registry(pulled, number) => {
-                    pulled.fetch(*number, self.store)?;
-                    self.store.put_blob_of(diff_id, AS_IT_CAME, &digest, size)?;
-                    return Ok(content);
-                }
-            };
-            let failed = |source| ExportError::Repack {
-                diff_id: *diff_id,
-                source,
-            };
-            let mut blob = self.store.blob_writer()?;
-            let mut layer = layout.open_blob("layer", descriptor)?;
-            io::copy(&mut layer, &mut Cancellable::new(&mut blob, self.cancelled))
-                .map_err(|error| self.told(error, failed))?;
-            blob.finish_expecting(&digest, size)?;
-        }
-        self.store.put_blob_of(diff_id, AS_IT_CAME, &digest, size)?;
-        Ok(content)
-    }
-
     /// Where a base layer's bytes are.
     fn find(&self, descriptor: &Descriptor, place: &LayerPlace) -> Result<Bytes, ExportError> {
         if let LayerPlace::Layout(layout) = place
@@ -381,12 +341,7 @@ impl Packer<'_> {
                 Box::new(blob.ok_or(StoreError::NoBlob(descriptor.digest))?)
             }
         };
-        let format = match descriptor.kind() {
-            media::Kind::Layer(LayerForm::Gzip) => Format::Gzip,
-            media::Kind::Layer(LayerForm::Zstd) => Format::Zstd,
-            _ => Format::Tar,
-        };
-        let mut plain = decoder(format, reader).map_err(failed)?;
+        let mut plain = decoder(format_of(descriptor), reader).map_err(failed)?;
         let mut encoder = self.encoder(compression)?;
         io::copy(&mut plain, &mut Cancellable::new(&mut encoder, self.cancelled))
             .map_err(|error| self.told(error, failed))?;
@@ -502,7 +457,7 @@ impl Packer<'_> {
         Ok(delta.ok_or(StoreError::NoDelta(*content))?)
     }
 
-    fn told(&self, error: io::Error, otherwise: impl FnOnce(io::Error) -> ExportError) -> ExportError {
+    pub(super) fn told(&self, error: io::Error, otherwise: impl FnOnce(io::Error) -> ExportError) -> ExportError {
         if (self.cancelled)() {
             ExportError::Cancelled
         } else {

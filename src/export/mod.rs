@@ -9,6 +9,7 @@
 
 mod ahead;
 mod archive;
+mod base;
 mod destination;
 mod error;
 mod image;

@@ -60,6 +60,9 @@ pub enum LayerError {
         /// What is wrong.
         what: String,
     },
+    /// An archive was unpacked alone that needs to know what lies below it.
+    #[error("what lies below the layer has to be known")]
+    NeedsLower,
     /// Reading an archive failed.
     #[error("cannot read the archive")]
     Read(#[source] io::Error),

@@ -31,6 +31,9 @@ pub struct Unpack<'a> {
     pub lower: Option<&'a View>,
     /// Opens the content of a file of `lower`; only needed together with it.
     pub open_lower: Option<OpenLower<'a>>,
+    /// Without `lower`: fail with [`LayerError::NeedsLower`] as soon as what lies below may matter. A delta that is
+    /// made then is the same as with `lower`, whatever that is.
+    pub alone: bool,
     /// Changes the archive's entries before they are put, such as their owner or time; paths and kinds stay.
     pub adjust: Option<&'a dyn Fn(&mut Entry)>,
 }
@@ -41,6 +44,7 @@ impl std::fmt::Debug for Unpack<'_> {
             .field("whiteouts", &self.whiteouts)
             .field("base", &self.base.escape_ascii().to_string())
             .field("lower", &self.lower.is_some())
+            .field("alone", &self.alone)
             .finish_non_exhaustive()
     }
 }
@@ -159,6 +163,9 @@ impl Unpacker<'_> {
         }
         if let Kind::HardLink { target } = &mut entry.kind {
             *target = self.locate(target)?;
+            if self.options.alone && self.writer.get(target).is_none() {
+                return Err(LayerError::NeedsLower);
+            }
             self.copy_up(&target.clone())?;
         }
         self.undescribed.remove(&entry.path);
@@ -248,6 +255,7 @@ impl Unpacker<'_> {
                     kind: Kind::Directory { opaque: false },
                     ..entry.clone()
                 },
+                None if self.options.alone => return Err(LayerError::NeedsLower),
                 None => {
                     self.undescribed.insert(path.into());
                     plain_directory(path.into())
@@ -353,6 +361,7 @@ impl Unpacker<'_> {
                     ..
                 }) => target,
                 Some(_) => continue,
+                None if self.options.alone => return Err(LayerError::NeedsLower),
                 None => match self.below(&real).map(|entry| &entry.kind) {
                     Some(Kind::Symlink { target }) => target.clone(),
                     _ => continue,

@@ -5,7 +5,8 @@ use super::{Registries, RegistryError};
 use crate::digest::{BlobDigest, NotTheBlob};
 use crate::http::{Method, Resume, download};
 use crate::oci::{Descriptor, Reference};
-use crate::store::{Store, StoreError};
+use crate::store::{BlobWriter, Store, StoreError};
+use std::io::Read;
 use std::sync::{Arc, Mutex, PoisonError};
 
 impl Registries {
@@ -17,13 +18,52 @@ impl Registries {
         if store.blob_size(&blob.digest)? == Some(blob.size) {
             return Ok(());
         }
+        self.receive(image, blob, store.blob_writer()?, store)
+    }
+
+    /// The same, while `read` reads the blob as it arrives. What it reads is proven when this returns, and its reader
+    /// does not end before.
+    pub(super) fn blob_while<T>(
+        &self,
+        image: &Reference,
+        blob: &Descriptor,
+        store: &Store,
+        read: impl FnOnce(&mut (dyn Read + Send)) -> T,
+    ) -> Result<T, RegistryError> {
+        let turn = self.turn(&blob.digest);
+        let guard = turn.lock().unwrap_or_else(PoisonError::into_inner);
+        if store.blob_size(&blob.digest)? == Some(blob.size)
+            && let Some(mut reader) = store.open_blob(&blob.digest)?
+        {
+            drop(guard);
+            return Ok(read(&mut reader));
+        }
+        let mut writer = store.blob_writer()?;
+        let mut follower = writer.follow()?;
+        let (received, result) = std::thread::scope(|scope| {
+            let receiver = scope.spawn(|| self.receive(image, blob, writer, store));
+            let result = read(&mut follower);
+            (receiver.join(), result)
+        });
+        received
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            .map(|()| result)
+    }
+
+    /// Fetches a blob to its end, and gives it its name when it is the one that was asked for.
+    fn receive(
+        &self,
+        image: &Reference,
+        blob: &Descriptor,
+        mut writer: BlobWriter,
+        store: &Store,
+    ) -> Result<(), RegistryError> {
         let name = format!("{}@{}", image.repository(), blob.digest);
         let request = self.request(Method::Get, image, &format!("blobs/{}", blob.digest))?;
         let first = self.ask(image, &request)?;
         if first.status != 200 {
             return Err(refused(&name, first));
         }
-        let mut writer = store.blob_writer()?;
         download(first, &Resume::Always, &mut writer, blob.size, |headers| {
             let again = headers.iter().fold(request.clone(), |request, (name, value)| {
                 request.header(name, value.clone())

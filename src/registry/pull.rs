@@ -7,6 +7,7 @@ use crate::oci::media::{self, Kind};
 use crate::oci::{Descriptor, ImageConfig, Index, Manifest, OciError, Platform, Reference};
 use crate::store::Store;
 use serde::Deserialize;
+use std::io::Read;
 
 /// An image of a registry; its manifest and config are in the store, its layers may be.
 #[derive(Debug, Clone)]
@@ -135,7 +136,10 @@ impl Registries {
                 });
             }
         }
-        let kind = kind_of(&media_type, &bytes);
+        let kind = kind_of(&media_type, &bytes).ok_or_else(|| RegistryError::Image {
+            name: image.to_string(),
+            source: OciError::Schema(1),
+        })?;
         Ok(Document {
             digest: found,
             kind,
@@ -194,15 +198,35 @@ impl Pulled {
     /// # Errors
     /// [`RegistryError`].
     pub fn fetch(&self, number: usize, store: &Store) -> Result<&Descriptor, RegistryError> {
-        let layer = self.manifest.layers.get(number).ok_or_else(|| RegistryError::Image {
+        let layer = self.layer(number)?;
+        self.registries.blob(&self.source, layer, store)?;
+        Ok(layer)
+    }
+
+    /// The same, while `read` reads the layer as it arrives. Whatever it makes of that is good only if this succeeds;
+    /// when the layer does not arrive, its reader fails.
+    ///
+    /// # Errors
+    /// [`RegistryError`].
+    pub fn fetch_while<T>(
+        &self,
+        number: usize,
+        store: &Store,
+        read: impl FnOnce(&mut (dyn Read + Send)) -> T,
+    ) -> Result<(T, &Descriptor), RegistryError> {
+        let layer = self.layer(number)?;
+        let result = self.registries.blob_while(&self.source, layer, store, read)?;
+        Ok((result, layer))
+    }
+
+    fn layer(&self, number: usize) -> Result<&Descriptor, RegistryError> {
+        self.manifest.layers.get(number).ok_or_else(|| RegistryError::Image {
             name: self.source.to_string(),
             source: OciError::LayerCount {
                 layers: self.manifest.layers.len(),
                 diff_ids: number + 1,
             },
-        })?;
-        self.registries.blob(&self.source, layer, store)?;
-        Ok(layer)
+        })
     }
 }
 
@@ -235,10 +259,13 @@ fn choose<'a>(index: &'a Index, platform: &Platform) -> Result<&'a Descriptor, O
         })
 }
 
-/// What a document is: by what the server says, else by what it says of itself.
-fn kind_of(media_type: &str, bytes: &[u8]) -> Kind {
+/// What a document is: by what the server says, else by what it says of itself; `None` for one of the first schema,
+/// which has fields of its own.
+fn kind_of(media_type: &str, bytes: &[u8]) -> Option<Kind> {
     #[derive(Deserialize)]
     struct Fields {
+        #[serde(rename = "schemaVersion")]
+        schema_version: Option<u32>,
         #[serde(rename = "mediaType", default)]
         media_type: String,
         manifests: Option<serde::de::IgnoredAny>,
@@ -247,13 +274,17 @@ fn kind_of(media_type: &str, bytes: &[u8]) -> Kind {
         kind @ (Kind::Index | Kind::Manifest) => Some(kind),
         _ => None,
     };
-    kinds(media_type).unwrap_or_else(|| match serde_json::from_slice::<Fields>(bytes) {
-        Ok(fields) => kinds(&fields.media_type).unwrap_or(match fields.manifests {
+    if let Some(kind) = kinds(media_type) {
+        return Some(kind);
+    }
+    match serde_json::from_slice::<Fields>(bytes) {
+        Ok(fields) if fields.schema_version == Some(1) => None,
+        Ok(fields) => Some(kinds(&fields.media_type).unwrap_or(match fields.manifests {
             Some(_) => Kind::Index,
             None => Kind::Manifest,
-        }),
-        Err(_) => Kind::Manifest,
-    })
+        })),
+        Err(_) => Some(Kind::Manifest),
+    }
 }
 
 /// An answer to somebody who wanted to have something.

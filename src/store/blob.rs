@@ -2,6 +2,7 @@
 
 use super::draft::claim_file;
 use super::error::name_full;
+use super::follow::Progress;
 use super::remove::remove;
 use super::root::Root;
 use super::{Durability, Store, StoreError};
@@ -43,6 +44,7 @@ impl Store {
             size: 0,
             durability: self.durability(),
             failed: false,
+            progress: None,
         })
     }
 
@@ -136,9 +138,25 @@ pub struct BlobWriter {
     size: u64,
     durability: Durability,
     failed: bool,
+    /// Tells those who read along.
+    progress: Option<Arc<Progress>>,
 }
 
 impl BlobWriter {
+    /// The file once more, and how far it is.
+    pub(super) fn followed(&mut self) -> Result<(File, Arc<Progress>), StoreError> {
+        let file = self
+            .file
+            .try_clone()
+            .map_err(self.root.io("follow the blob", &self.name))?;
+        let progress = self.progress.get_or_insert_with(|| {
+            let progress = Progress::default();
+            progress.wrote(usize::try_from(self.size).unwrap_or(usize::MAX));
+            Arc::new(progress)
+        });
+        Ok((file, Arc::clone(progress)))
+    }
+
     /// Bytes written so far.
     pub fn size(&self) -> u64 {
         self.size
@@ -203,6 +221,7 @@ impl BlobWriter {
         let known = statat(&root.fd, to.as_str(), AtFlags::SYMLINK_NOFOLLOW)
             .is_ok_and(|found| u64::try_from(found.st_size) == Ok(size));
         if known && self.durability == Durability::Fast {
+            self.end(true);
             return Ok(());
         }
         fchmod(&self.file, Mode::from(0o444)).map_err(root.io("protect the blob", &self.name))?;
@@ -214,7 +233,14 @@ impl BlobWriter {
         if self.durability == Durability::Synced {
             sync_folder(&self.root, FOLDER)?;
         }
+        self.end(true);
         Ok(())
+    }
+
+    fn end(&self, stored: bool) {
+        if let Some(progress) = &self.progress {
+            progress.end(stored);
+        }
     }
 }
 
@@ -226,6 +252,9 @@ impl Write for BlobWriter {
                     hash.update(&bytes[..count]);
                 }
                 self.size += count as u64;
+                if let Some(progress) = &self.progress {
+                    progress.wrote(count);
+                }
                 Ok(count)
             }
             Err(error) => {
@@ -242,6 +271,7 @@ impl Write for BlobWriter {
 
 impl Drop for BlobWriter {
     fn drop(&mut self) {
+        self.end(false);
         if !self.name.is_empty() {
             // A failure leaves a file without a living owner, which the next sweep takes.
             let _ = unlinkat(&self.root.fd, self.name.as_str(), AtFlags::empty());

@@ -41,6 +41,7 @@ mod network;
 mod outputs;
 mod peers;
 mod progress;
+mod pulling;
 mod push;
 mod questions;
 mod reproducible;

@@ -7,6 +7,7 @@ mod peers;
 mod registry;
 mod repository;
 mod run;
+pub mod shelf;
 mod ssh;
 
 pub use image::{Image, Kind, Node, untar};

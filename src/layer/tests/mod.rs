@@ -1,5 +1,6 @@
 //! Tests of the room.
 
+mod alone;
 mod bench;
 mod compression;
 mod flatten;

@@ -4,6 +4,7 @@ use crate::http::{Client, Patience, Settings as HttpSettings};
 use crate::oci::{Platform, Reference, media};
 use crate::registry::{Credentials, Pulled, Registries, RegistryError, Settings};
 use crate::store::Store;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -319,4 +320,73 @@ fn the_store_remembers_what_a_name_means() {
     assert_eq!(server.take_targets(), ["HEAD /v2/app/manifests/latest"]);
     content.lock().unwrap().tag("latest", &second);
     assert_eq!(registries.still_means(&name, &platform(), &place.store).unwrap(), None);
+}
+
+#[test]
+fn a_layer_is_read_while_it_arrives() {
+    let bytes: Vec<u8> = (0..400_000_u32).map(|number| (number % 251) as u8).collect();
+    let mut content = Content::default();
+    let image = content.image("linux/amd64", &[&bytes]);
+    content.tag("v1", &image);
+    let (good, layer) = (content.clone(), Content::digest(&bytes));
+    let (begun, goes_on) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (their_begun, their_going) = (Arc::clone(&begun), Arc::clone(&goes_on));
+    let server = Server::new(move |asked| {
+        let answer = good.answer(asked);
+        if !asked.target.ends_with(&layer) {
+            return answer;
+        }
+        // Half of it; the rest comes when the reader has seen that.
+        if their_begun.fetch_add(1, Ordering::SeqCst) == 0 {
+            return answer.cut(200_000);
+        }
+        while their_going.load(Ordering::SeqCst) == 0 {
+            std::thread::yield_now();
+        }
+        answer
+    });
+    let place = Place::new();
+    let pulled = place.pull(&server, "app:v1").unwrap();
+    let (read, layer) = pulled
+        .fetch_while(0, &place.store, |reader| {
+            let mut read = vec![0; 150_000];
+            reader.read_exact(&mut read).unwrap();
+            assert_eq!(place.blobs().0, 2, "it has no name yet");
+            goes_on.store(1, Ordering::SeqCst);
+            reader.read_to_end(&mut read).unwrap();
+            read
+        })
+        .unwrap();
+    assert!(read == bytes && place.store.has_blob(&layer.digest).unwrap());
+    // The second time it is in the store.
+    let (again, _) = pulled
+        .fetch_while(0, &place.store, |reader| {
+            let mut read = Vec::new();
+            reader.read_to_end(&mut read).map(|_| read)
+        })
+        .unwrap();
+    assert!(again.unwrap() == bytes);
+    assert_eq!(begun.load(Ordering::SeqCst), 2);
+}
+
+#[test]
+fn who_reads_along_is_told_of_lies() {
+    let mut content = Content::default();
+    let image = content.image("linux/amd64", &[b"honest layer"]);
+    content.tag("v1", &image);
+    let server = Server::new(
+        move |asked| match asked.target.ends_with(&Content::digest(b"honest layer")) {
+            true => Answer::new(200, "liar's layer"),
+            false => content.answer(asked),
+        },
+    );
+    let place = Place::new();
+    let pulled = place.pull(&server, "app:v1").unwrap();
+    let mut told = None;
+    let result = pulled.fetch_while(0, &place.store, |reader| {
+        told = Some(reader.read_to_end(&mut Vec::new()).unwrap_err().to_string());
+    });
+    assert!(matches!(result, Err(RegistryError::Damaged { .. })), "{result:?}");
+    assert!(told.unwrap().contains("download failed"));
+    assert_eq!(place.blobs(), (2, 0));
 }
