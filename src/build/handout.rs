@@ -3,7 +3,7 @@
 use super::request::{Destination, Output, OutputKind, Request};
 use super::{BuildError, Progress, annotations};
 use crate::execute::{BaseImage, Stacks, Tree, TreeLayer, fetch_layers};
-use crate::export::{self, Epoch, Exported, HistoryLine, Image, LayerPlace, LayerSource, Options};
+use crate::export::{self, Epoch, Exported, HistoryLine, Image, LayerPlace, LayerSource, Member, Options};
 use crate::layer::{Host, Time};
 use crate::oci::media::Family;
 use crate::oci::{Descriptor, Platform};
@@ -40,7 +40,7 @@ impl HandOut<'_> {
         let (pushes, outputs): (Vec<_>, Vec<_>) = outputs
             .into_iter()
             .partition(|output| output.kind == OutputKind::Registry);
-        if !request.annotations.is_empty() && !outputs.iter().chain(&pushes).any(has_manifest) {
+        if !request.annotations.is_empty() && !to_store && !outputs.iter().chain(&pushes).any(has_manifest) {
             (self.progress)(Progress::Warning(NO_PLACE.to_owned()));
         }
         if !to_store && pushes.is_empty() && outputs.iter().all(|output| output.kind == OutputKind::Nothing) {
@@ -63,20 +63,22 @@ impl HandOut<'_> {
             epoch: self.graph.source_date_epoch.map(|seconds| Epoch::new(seconds, false)),
             ..Options::default()
         };
+        let mut notes = Vec::new();
         for mut output in outputs {
             self.warn(&output);
             if matches!(output.kind, OutputKind::Nothing | OutputKind::Store) {
                 if output.kind == OutputKind::Store {
-                    of_store.epoch = self.epoch(&output);
-                    of_store.compression = output.compression;
+                    of_store = self.options(&output, request);
+                    of_store.keep_manifest = !output.is_usual();
+                    notes.append(&mut output.annotations);
                 }
                 request.tags.append(&mut output.names);
                 continue;
             }
-            let options = self.options(&output, request)?;
+            let options = self.options(&output, request);
             let mut stream = None;
             let out = self.form(&mut output, &mut stream)?;
-            let exported = self.export(&image, out, &options)?;
+            let exported = self.export(&self.member(&image, &output, request)?, out, &options)?;
             (self.progress)(Progress::Exported);
             for path in &exported.skipped {
                 let text = format!(
@@ -91,19 +93,24 @@ impl HandOut<'_> {
             // An image of the store must not need the layout that its base came from.
             self.keep_bases(tree, &mut image)?;
             of_store.names.clone_from(&request.tags);
-            keep_first(&mut first, self.export(&image, export::Output::Image, &of_store)?);
+            let notes = notes.iter().chain(&request.annotations);
+            let member = Member {
+                annotations: annotations::of_image(notes, self.platform)?,
+                ..Member::plain(&image)
+            };
+            keep_first(&mut first, self.export(&member, export::Output::Image, &of_store)?);
         }
         // At the end: whatever a registry says, the rest is done.
         for output in pushes {
             self.warn(&output);
-            let options = self.options(&output, request)?;
+            let options = self.options(&output, request);
             let tell = |pushed| (self.progress)(Progress::Pushed(pushed));
             let out = export::Output::Registry {
                 registries: self.registries,
                 by_digest: output.by_digest,
                 tell: &tell,
             };
-            let exported = self.export(&image, out, &options)?;
+            let exported = self.export(&self.member(&image, &output, request)?, out, &options)?;
             request.tags.extend(output.names);
             keep_first(&mut first, exported);
         }
@@ -112,18 +119,15 @@ impl HandOut<'_> {
 
     /// Says what of an output has no effect.
     fn warn(&self, output: &Output) {
-        if output.kind == OutputKind::Store && !output.annotations.is_empty() {
-            (self.progress)(Progress::Warning(NO_PLACE.to_owned()));
-        }
         if output.rewrite_timestamp && self.epoch(output).is_none() {
             let text = "warning: `rewrite-timestamp=true` has no effect without `SOURCE_DATE_EPOCH`";
             (self.progress)(Progress::Warning(text.to_owned()));
         }
     }
 
-    fn export(&self, image: &Image, out: export::Output<'_>, options: &Options) -> Result<Exported, BuildError> {
+    fn export(&self, member: &Member<'_>, out: export::Output<'_>, options: &Options) -> Result<Exported, BuildError> {
         let cancelled = || self.cancel.is_cancelled();
-        let exported = export::export(self.store, image, out, options, &cancelled);
+        let exported = export::export(self.store, std::slice::from_ref(member), out, options, &cancelled);
         exported.map_err(|error| match error {
             _ if self.cancel.is_cancelled() => BuildError::Cancelled,
             error if is_broken_pipe(&error) => BuildError::BrokenPipe,
@@ -131,9 +135,8 @@ impl HandOut<'_> {
         })
     }
 
-    fn options(&self, output: &Output, request: &Request) -> Result<Options, BuildError> {
-        let notes = output.annotations.iter().chain(&request.annotations);
-        Ok(Options {
+    fn options(&self, output: &Output, request: &Request) -> Options {
+        Options {
             compression: output.compression,
             force_compression: output.force_compression,
             family: output
@@ -141,7 +144,16 @@ impl HandOut<'_> {
                 .map(|oci| if oci { Family::Oci } else { Family::Docker }),
             names: request.tags.iter().chain(&output.names).cloned().collect(),
             epoch: self.epoch(output),
+            ..Options::default()
+        }
+    }
+
+    /// The image with the notes that an output wants on it.
+    fn member<'i>(&self, image: &'i Image, output: &Output, request: &Request) -> Result<Member<'i>, BuildError> {
+        let notes = output.annotations.iter().chain(&request.annotations);
+        Ok(Member {
             annotations: annotations::of_image(notes, self.platform)?,
+            ..Member::plain(image)
         })
     }
 

@@ -42,6 +42,19 @@ pub fn push(
     let client = Client::new(request.http.clone());
     let _stops = stopping(&client, cancel);
     let registries = Registries::new(client, request.registries.clone());
+    let tell = |pushed| progress(Progress::Pushed(pushed));
+    let told = |error: ExportError| match cancel.is_cancelled() {
+        true => BuildError::Cancelled,
+        false => error.into(),
+    };
+    // A name may lead to more than an image: then that goes, as it was built.
+    let name = request.image.parse::<Reference>().ok().map(Reference::or_latest);
+    if let Some(name) = name
+        && let Some(top) = store.top_of(&name.to_string())?
+    {
+        let to = request.destination.clone().unwrap_or(name);
+        return export::push_top(store, &top.digest, &[to], &registries, false, &tell).map_err(told);
+    }
     let found = match BaseImage::named(store, &request.image)? {
         Some(image) => Some(image),
         None => BaseImage::with_id(store, &request.image)?,
@@ -66,12 +79,6 @@ pub fn push(
         manifest,
         layers,
     };
-    let tell = |pushed| progress(Progress::Pushed(pushed));
     let cancelled = || cancel.is_cancelled();
-    export::push_stored(store, &stored, &[name], &registries, &tell, &cancelled).map_err(|error| {
-        match cancel.is_cancelled() {
-            true => BuildError::Cancelled,
-            false => error.into(),
-        }
-    })
+    export::push_stored(store, &stored, &[name], &registries, &tell, &cancelled).map_err(told)
 }

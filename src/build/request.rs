@@ -111,6 +111,14 @@ pub struct Output {
     pub annotations: Vec<Annotation>,
 }
 
+impl Output {
+    /// Whether an image of the store that is made like this is one that nothing was asked of.
+    pub(super) fn is_usual(&self) -> bool {
+        let usual = self.compression == Compression::GZIP && !self.force_compression && !self.rewrite_timestamp;
+        usual && self.oci_media_types.is_none()
+    }
+}
+
 /// A note on an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Annotation {

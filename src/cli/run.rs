@@ -199,6 +199,13 @@ fn fill_bundle(
         path: directory.join("rootfs"),
         ownership,
     };
-    export::export(store, &image, output, &Options::default(), &|| false).map_err(|error| failed(&error))?;
+    export::export(
+        store,
+        &[export::Member::plain(&image)],
+        output,
+        &Options::default(),
+        &|| false,
+    )
+    .map_err(|error| failed(&error))?;
     Ok(())
 }

@@ -75,6 +75,18 @@ pub enum ExportError {
     /// A registry does not take it, or does not give a layer of the base image.
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    /// Nothing was given to be handed out.
+    #[error("there is no image to hand out")]
+    NoImage,
+    /// What `docker load` reads holds no index.
+    #[error("an archive for `docker load` holds one image for one platform: use `type=oci`, or build for one platform")]
+    NoIndex,
+    /// Two images have a file of this name, and both were to be written to one place.
+    #[error("`{0}` is in the images of several platforms: leave `platform-split=false` out")]
+    SamePath(String),
+    /// What speaks of an image could not be made.
+    #[error("cannot make what speaks of the image")]
+    Attest(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// An image can't be pushed without a name.
     #[error("an image needs a name to be pushed to")]
     NoName,

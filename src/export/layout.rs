@@ -4,14 +4,11 @@ use super::ExportError;
 use super::archive::ArchiveWriter;
 use super::destination::{Sink, create_beside};
 use super::layers::{Blob, Bytes, Packer};
-use super::output::Annotations;
-use crate::digest::{BlobDigest, Sha256};
-use crate::oci::media::{self, Family, LayerForm};
-use crate::oci::{Descriptor, ImageConfig, Index, Layout, Manifest, Platform, Reference, annotations};
+use super::packed::{Packed, path_of};
+use crate::digest::Sha256;
+use crate::oci::{Descriptor, Index, Layout, annotations};
 use rustix::fs::{AtFlags, Mode, OFlags, mkdirat, openat, renameat, statat, unlinkat};
 use rustix::io::Errno;
-use serde::Serialize;
-use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Write};
@@ -20,122 +17,7 @@ use std::path::Path;
 
 const OCI_LAYOUT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
 
-/// An image as documents and blobs.
-#[derive(Debug)]
-pub(super) struct Packed {
-    /// The manifest's descriptor, with the annotations that were asked for.
-    pub(super) manifest: Descriptor,
-    /// By digest, each once.
-    pub(super) blobs: BTreeMap<BlobDigest, Blob>,
-    index: Index,
-    /// For `docker load`.
-    saved: Vec<Saved>,
-}
-
-/// An image as `docker load` finds it in `manifest.json`.
-#[derive(Debug, Serialize)]
-struct Saved {
-    #[serde(rename = "Config")]
-    config: String,
-    #[serde(rename = "RepoTags")]
-    names: Vec<String>,
-    #[serde(rename = "Layers")]
-    layers: Vec<String>,
-}
-
-/// The family that all layers can be written in: Docker's has no word for zstd.
-pub(super) fn family_for(wanted: Family, layers: &[Blob]) -> Family {
-    let zstd = |layer: &Blob| media::kind(&layer.descriptor.media_type) == media::Kind::Layer(LayerForm::Zstd);
-    if layers.iter().any(zstd) { Family::Oci } else { wanted }
-}
-
 impl Packed {
-    /// Writes the documents of an image.
-    pub(super) fn new(
-        config: &ImageConfig,
-        config_bytes: Vec<u8>,
-        layers: Vec<Blob>,
-        family: Family,
-        names: &[Reference],
-        annotations: &Annotations,
-    ) -> Self {
-        let mut layers = layers;
-        for layer in &mut layers {
-            if let media::Kind::Layer(form) = media::kind(&layer.descriptor.media_type) {
-                layer.descriptor.media_type = family.layer(form).to_owned();
-            }
-        }
-        let config_blob = Blob {
-            descriptor: Descriptor::of(family.config(), &config_bytes),
-            bytes: Bytes::Here(config_bytes),
-        };
-        let descriptors: Vec<Descriptor> = layers.iter().map(|layer| layer.descriptor.clone()).collect();
-        let mut document = Manifest::new(family.manifest(), config_blob.descriptor.clone(), descriptors);
-        document.annotations.clone_from(&annotations.manifest);
-        let bytes = document.to_bytes();
-        Self::of(config, config_blob, &document, bytes, layers, names, annotations)
-    }
-
-    /// An image whose manifest is there.
-    pub(super) fn of(
-        config: &ImageConfig,
-        config_blob: Blob,
-        document: &Manifest,
-        bytes: Vec<u8>,
-        layers: Vec<Blob>,
-        names: &[Reference],
-        annotations: &Annotations,
-    ) -> Self {
-        let saved = Saved {
-            config: path_of(&config_blob.descriptor.digest),
-            names: names.iter().map(Reference::familiar).collect(),
-            layers: document.layers.iter().map(|layer| path_of(&layer.digest)).collect(),
-        };
-        let media_type = match document.media_type.as_str() {
-            "" => Family::Oci.manifest(),
-            known => known,
-        };
-        let mut manifest = Descriptor::of(media_type, &bytes);
-        manifest.annotations.clone_from(&annotations.descriptor);
-        manifest.platform = Some(Platform {
-            os_version: config.os_version.clone(),
-            ..Platform::new(&config.os, &config.architecture, &config.variant)
-        });
-        let entries = if names.is_empty() {
-            vec![entry(&manifest, config, None)]
-        } else {
-            names.iter().map(|name| entry(&manifest, config, Some(name))).collect()
-        };
-        let manifest_blob = Blob {
-            descriptor: manifest.clone(),
-            bytes: Bytes::Here(bytes),
-        };
-        let mut blobs = BTreeMap::new();
-        for blob in layers.into_iter().chain([config_blob, manifest_blob]) {
-            blobs.entry(blob.descriptor.digest).or_insert(blob);
-        }
-        Self {
-            manifest,
-            blobs,
-            index: Index::new(entries),
-            saved: vec![saved],
-        }
-    }
-
-    /// Several images as one layout; the first one's manifest counts. Nothing when there is none.
-    pub(super) fn joined(images: Vec<Self>) -> Option<Self> {
-        let mut images = images.into_iter();
-        let mut all = images.next()?;
-        for image in images {
-            for (digest, blob) in image.blobs {
-                all.blobs.entry(digest).or_insert(blob);
-            }
-            all.index.manifests.extend(image.index.manifests);
-            all.saved.extend(image.saved);
-        }
-        Some(all)
-    }
-
     /// Writes the layout as a tar; with `docker` also what `docker load` reads.
     pub(super) fn write_tar(
         &self,
@@ -177,7 +59,7 @@ impl Packed {
                 }
             }
         }
-        archive.bytes("index.json", &self.index.to_bytes()).map_err(told)?;
+        archive.bytes("index.json", &self.entries().to_bytes()).map_err(told)?;
         if docker {
             archive.bytes("manifest.json", &self.saved()).map_err(told)?;
         }
@@ -253,14 +135,10 @@ impl Packed {
         put("index.json", &index.to_bytes())
     }
 
-    fn saved(&self) -> Vec<u8> {
-        serde_json::to_vec(&self.saved).unwrap_or_default()
-    }
-
     /// The index of the layout at `path` with this image in it. What can't be read as a layout is replaced.
     fn merged(&self, path: &Path) -> Index {
         let Ok(old) = Layout::open(path) else {
-            return self.index.clone();
+            return self.entries().clone();
         };
         let name = |entry: &Descriptor| {
             let name = entry.annotations.get(annotations::IMAGE_NAME);
@@ -268,7 +146,7 @@ impl Packed {
         };
         let mut index = old.index().clone();
         index.manifests.retain(|entry| {
-            let replaced = self.index.manifests.iter().any(|new| match name(entry) {
+            let replaced = self.entries().manifests.iter().any(|new| match name(entry) {
                 Some(known) => name(new).is_some_and(|new| new == known),
                 // Without a name it says nothing that the new entry does not.
                 None => new.digest == entry.digest,
@@ -276,37 +154,12 @@ impl Packed {
             !replaced
         });
         // An image without a name takes the place of others without: nobody could ask for them.
-        if self.index.manifests.iter().any(|new| name(new).is_none()) {
+        if self.entries().manifests.iter().any(|new| name(new).is_none()) {
             index.manifests.retain(|entry| name(entry).is_some());
         }
-        index.manifests.extend(self.index.manifests.iter().cloned());
+        index.manifests.extend(self.entries().manifests.iter().cloned());
         index
     }
-}
-
-/// The manifest's entry in an index, under a name.
-fn entry(manifest: &Descriptor, config: &ImageConfig, name: Option<&Reference>) -> Descriptor {
-    let mut entry = manifest.clone();
-    if let Some(created) = &config.created {
-        // Whoever gave one knows better.
-        let known = entry.annotations.entry(annotations::CREATED.to_owned());
-        known.or_insert_with(|| created.clone());
-    }
-    if let Some(name) = name {
-        entry
-            .annotations
-            .insert(annotations::IMAGE_NAME.to_owned(), name.to_string());
-        if let Some(tag) = name.tag() {
-            entry
-                .annotations
-                .insert(annotations::REF_NAME.to_owned(), tag.to_owned());
-        }
-    }
-    entry
-}
-
-fn path_of(digest: &BlobDigest) -> String {
-    format!("blobs/sha256/{}", digest.hex())
 }
 
 /// Opens a blob of the store; one that is still in a registry is fetched.

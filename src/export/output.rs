@@ -2,10 +2,11 @@
 
 use super::ExportError;
 use super::destination::{NewFile, Sink};
-use super::image::{Image, LayerSource};
+use super::image::Image;
 use super::layers::{Epoch, Named, Packer};
-use super::layout::{Packed, family_for};
 use super::local;
+use super::member::{IndexNotes, Member, Subject};
+use super::packed::{Packed, PackedImage, family_for};
 use super::push::push;
 use super::tree::Tree;
 use crate::digest::BlobDigest;
@@ -13,8 +14,7 @@ use crate::layer::Compression;
 use crate::oci::media::Family;
 use crate::oci::{Descriptor, ImageConfig, Reference};
 use crate::registry::{Pushed, Registries};
-use crate::store::{ImageLayer, ImageRecord, Store};
-use std::collections::BTreeMap;
+use crate::store::Store;
 use std::fmt;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -77,17 +77,17 @@ pub struct Options {
     pub names: Vec<Reference>,
     /// `SOURCE_DATE_EPOCH`.
     pub epoch: Option<Epoch>,
-    /// What layouts say of the image beyond it.
-    pub annotations: Annotations,
-}
-
-/// Notes on an image, by key. They are no part of its config, and so not of its ID.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Annotations {
-    /// In the manifest.
-    pub manifest: BTreeMap<String, String>,
-    /// Beside the manifest's entry in the index; written in OCI's media types only.
-    pub descriptor: BTreeMap<String, String>,
+    /// Notes on the index, if there is one.
+    pub index: IndexNotes,
+    /// Whether an image that is alone gets an index as well.
+    pub always_index: bool,
+    /// Whether the store's image gets its documents now. Otherwise an image that is alone, and of which nothing more is
+    /// said, gets them when somebody wants them, and its layers are compressed then.
+    pub keep_manifest: bool,
+    /// Whether the files of each image are written to a folder of its platform; by default where there are several.
+    pub split: Option<bool>,
+    /// Further names in the store, which end with the digest of what is handed out.
+    pub canonical: Vec<Reference>,
 }
 
 impl Default for Options {
@@ -98,7 +98,11 @@ impl Default for Options {
             family: None,
             names: Vec::new(),
             epoch: None,
-            annotations: Annotations::default(),
+            index: IndexNotes::default(),
+            always_index: false,
+            keep_manifest: false,
+            split: None,
+            canonical: Vec::new(),
         }
     }
 }
@@ -106,20 +110,22 @@ impl Default for Options {
 /// What was handed out.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Exported {
-    /// The image's id: the digest of its config. Outputs of files have none.
+    /// The image's id: the digest of its config. Outputs of files have none, and neither have several images.
     pub config: Option<Descriptor>,
-    /// The manifest, where one was written.
+    /// The manifest or the index, where one was written.
     pub manifest: Option<Descriptor>,
+    /// What the index lists.
+    pub listed: Vec<Descriptor>,
     /// Devices that this user may not make and that were left out of a directory.
     pub skipped: Vec<PathBuf>,
 }
 
-/// Hands an image out.
+/// Hands images out: one, or several that an index joins. There has to be one.
 ///
 /// `cancelled` is asked every megabyte or so, from several threads.
 pub fn export(
     store: &Store,
-    image: &Image,
+    members: &[Member<'_>],
     output: Output<'_>,
     options: &Options,
     cancelled: &(dyn Fn() -> bool + Sync),
@@ -132,13 +138,13 @@ pub fn export(
     };
     let exporter = Exporter {
         packer,
-        image,
+        members,
         options,
         names: options.names.iter().cloned().map(Reference::or_latest).collect(),
     };
     match output {
         Output::Nothing => Ok(Exported::default()),
-        Output::Image => exporter.image(),
+        Output::Image => exporter.keep(),
         Output::Oci(destination) => exporter.layout(destination, false),
         Output::Docker(destination) => exporter.layout(destination, true),
         Output::OciDirectory(path) => exporter.directory(path, false),
@@ -147,24 +153,20 @@ pub fn export(
             by_digest,
             tell,
         } => {
-            let (config, packed) = exporter.pack(false)?;
+            let (_, packed) = exporter.pack(false)?;
             push(&exporter.packer, &packed, &exporter.names, registries, by_digest, tell)?;
-            Ok(Exported {
-                config: Some(config),
-                manifest: Some(packed.manifest),
-                skipped: Vec::new(),
-            })
+            Ok(exporter.exported(packed))
         }
         Output::DockerDirectory(path) => exporter.directory(path, true),
         Output::Tar(destination) => {
-            let tree = Tree::new(&exporter.packer, image)?;
+            let tree = exporter.tree()?;
             write_to(destination, &|sink, failed| {
                 tree.write_tar(&exporter.packer, sink, failed)
             })?;
             Ok(Exported::default())
         }
         Output::Local { path, ownership } => {
-            let tree = Tree::new(&exporter.packer, image)?;
+            let tree = exporter.tree()?;
             Ok(Exported {
                 skipped: local::write(&exporter.packer, &tree, &path, ownership)?,
                 ..Exported::default()
@@ -203,117 +205,119 @@ pub fn tag(
         epoch,
         ..Options::default()
     };
-    let exported = export(store, image, Output::Image, &options, cancelled)?;
+    let exported = export(store, &[Member::plain(image)], Output::Image, &options, cancelled)?;
     Ok(exported
         .config
         .map_or(BlobDigest::from_bytes([0; 32]), |config| config.digest))
 }
 
-struct Exporter<'a> {
-    packer: Packer<'a>,
-    image: &'a Image,
-    options: &'a Options,
-    names: Vec<Reference>,
+pub(super) struct Exporter<'a> {
+    pub(super) packer: Packer<'a>,
+    pub(super) members: &'a [Member<'a>],
+    pub(super) options: &'a Options,
+    pub(super) names: Vec<Reference>,
 }
 
 pub(super) type Failed<'a> = &'a dyn Fn(io::Error) -> ExportError;
 
 impl Exporter<'_> {
-    fn image(&self) -> Result<Exported, ExportError> {
-        let named = self.packer.name(self.image)?;
-        let config = self.record(&named)?;
-        Ok(Exported {
-            config: Some(config),
-            ..Exported::default()
-        })
+    /// Whether the images are joined by an index, whatever is said of them.
+    fn is_joined(&self) -> bool {
+        self.members.len() > 1 || self.options.always_index
     }
 
-    /// Records the image in the local store.
-    fn record(&self, named: &[Named]) -> Result<Descriptor, ExportError> {
-        let store = self.packer.store;
-        let document = document(self.image, named, self.options.epoch.as_ref()).to_bytes();
-        let config = Descriptor::of(Family::Oci.config(), &document);
-        store.put_blob(&document)?;
-        let mut size = 0_u64;
-        let mut layers = Vec::with_capacity(named.len());
-        for (layer, source) in named.iter().zip(&self.image.layers) {
-            let content = match source {
-                _ if self.packer.keep_clamped(layer, self.options.compression)? => None,
-                LayerSource::Delta(content) => Some(*content),
-                LayerSource::Blob {
-                    diff_id,
-                    descriptor,
-                    place,
-                } => self.packer.keep_base(diff_id, descriptor, place)?,
-            };
-            let bytes = match (layer.size, source) {
-                (Some(size), _) => size,
-                (None, LayerSource::Blob { descriptor, .. }) => match content {
-                    Some(content) => store.listing(&content).map_or(descriptor.size, |it| it.total_size()),
-                    None => descriptor.size,
-                },
-                (None, LayerSource::Delta(_)) => 0,
-            };
-            size = size.saturating_add(bytes);
-            layers.push(ImageLayer {
-                diff_id: layer.diff_id,
-                content,
-            });
-        }
-        let record = ImageRecord {
-            id: config.digest,
-            manifest: None,
-            layers,
-            created: self.image.created(self.options.epoch.as_ref()),
-            size,
-        };
-        let names: Vec<String> = self.names.iter().map(ToString::to_string).collect();
-        store.put_image(&record, &names)?;
-        Ok(config)
-    }
-
-    fn pack(&self, docker: bool) -> Result<(Descriptor, Packed), ExportError> {
+    /// Gets everything ready to travel; also gives the named layers of each image.
+    pub(super) fn pack(&self, docker: bool) -> Result<(Vec<Vec<Named>>, Packed), ExportError> {
         let usual = if docker { Family::Docker } else { Family::Oci };
-        let annotations = &self.options.annotations;
-        let wanted = match annotations.descriptor.is_empty() {
-            true => self.options.family.unwrap_or(usual),
+        let notes = self
+            .members
+            .iter()
+            .any(|member| !member.annotations.descriptor.is_empty());
+        let wanted = match notes || self.options.index != IndexNotes::default() {
+            false => self.options.family.unwrap_or(usual),
             // Docker's documents have no place for them.
-            false => Family::Oci,
+            true => Family::Oci,
         };
-        let (named, blobs) = self.packer.name_and_pack(
-            self.image,
-            self.options.compression,
-            self.options.force_compression,
-            wanted,
-        )?;
-        let document = document(self.image, &named, self.options.epoch.as_ref());
-        let family = family_for(wanted, &blobs);
-        let bytes = document.to_bytes();
-        let config = Descriptor::of(family.config(), &bytes);
-        let packed = Packed::new(&document, bytes, blobs, family, &self.names, annotations);
-        Ok((config, packed))
+        let mut all_named = Vec::with_capacity(self.members.len());
+        let mut all_blobs = Vec::with_capacity(self.members.len());
+        for member in self.members {
+            let (named, blobs) = self.packer.name_and_pack(
+                member.image,
+                self.options.compression,
+                self.options.force_compression,
+                wanted,
+            )?;
+            all_named.push(named);
+            all_blobs.push(blobs);
+        }
+        let family = family_for(wanted, all_blobs.iter().flatten());
+        let mut images = Vec::with_capacity(self.members.len());
+        for ((member, named), blobs) in self.members.iter().zip(&all_named).zip(all_blobs) {
+            let document = document(member.image, named, self.options.epoch.as_ref());
+            let bytes = document.to_bytes();
+            let image = PackedImage::new(&document, bytes, blobs, family, &member.annotations);
+            let attestations = match member.attest {
+                None => Vec::new(),
+                Some(attest) => attest(&Subject {
+                    descriptor: &image.manifest,
+                    manifest: &image.document,
+                    config: &image.config,
+                    names: &self.names,
+                })?,
+            };
+            images.push((image, attestations));
+        }
+        let speaks = images.iter().any(|(_, attestations)| !attestations.is_empty());
+        if speaks || self.is_joined() {
+            if docker {
+                return Err(ExportError::NoIndex);
+            }
+            let packed = Packed::index(images, family, &self.names, &self.options.index);
+            return Ok((all_named, packed));
+        }
+        let Some((image, _)) = images.pop() else {
+            return Err(ExportError::NoImage);
+        };
+        Ok((all_named, Packed::one(image, &self.names)))
+    }
+
+    /// The files of the image, or of all images, each in the folder of its platform.
+    fn tree(&self) -> Result<Tree, ExportError> {
+        let split = self.options.split.unwrap_or(self.is_joined());
+        let images: Vec<(Option<String>, &Image)> = self
+            .members
+            .iter()
+            .map(|member| {
+                let platform = member.image.config.platform();
+                let folder = split.then(|| platform.to_string().replace('/', "_"));
+                (folder, member.image)
+            })
+            .collect();
+        Tree::new(&self.packer, &images)
+    }
+
+    /// What is told of what was handed out.
+    pub(super) fn exported(&self, packed: Packed) -> Exported {
+        Exported {
+            config: packed.config(),
+            manifest: Some(packed.top),
+            listed: packed.listed,
+            skipped: Vec::new(),
+        }
     }
 
     fn layout(&self, destination: Destination<'_>, docker: bool) -> Result<Exported, ExportError> {
-        let (config, packed) = self.pack(docker)?;
+        let (_, packed) = self.pack(docker)?;
         write_to(destination, &|sink, failed| {
             packed.write_tar(&self.packer, docker, sink, failed)
         })?;
-        Ok(Exported {
-            config: Some(config),
-            manifest: Some(packed.manifest),
-            skipped: Vec::new(),
-        })
+        Ok(self.exported(packed))
     }
 
     fn directory(&self, path: PathBuf, docker: bool) -> Result<Exported, ExportError> {
-        let (config, packed) = self.pack(docker)?;
+        let (_, packed) = self.pack(docker)?;
         packed.write_directory(&self.packer, docker, &path)?;
-        Ok(Exported {
-            config: Some(config),
-            manifest: Some(packed.manifest),
-            skipped: Vec::new(),
-        })
+        Ok(self.exported(packed))
     }
 }
 
@@ -333,7 +337,7 @@ pub(super) fn write_to(
     }
 }
 
-fn document(image: &Image, named: &[Named], epoch: Option<&Epoch>) -> ImageConfig {
+pub(super) fn document(image: &Image, named: &[Named], epoch: Option<&Epoch>) -> ImageConfig {
     image.document(named.iter().map(|layer| layer.diff_id).collect(), epoch)
 }
 

@@ -3,14 +3,16 @@
 use super::ExportError;
 use super::image::{Image, LayerSource};
 use super::layers::{Bytes, Packer};
-use super::layout::{Packed, family_for};
-use super::output::{Annotations, Tell};
+use super::member::Annotations;
+use super::output::Tell;
+use super::packed::{Packed, PackedImage, family_for};
 use crate::digest::{BlobDigest, Sha256};
 use crate::layer::{Compression, Time};
 use crate::oci::media::Family;
-use crate::oci::{ImageConfig, Manifest, Reference};
+use crate::oci::{Descriptor, ImageConfig, Manifest, Reference};
 use crate::registry::{Parcel, Part, PartBytes, Registries};
 use crate::store::Store;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// An image of the store, as it is to be pushed.
@@ -61,8 +63,8 @@ pub fn push_stored(
         return Err(ExportError::Unfit(Sha256::of(&image.config)));
     }
     let family = family_for(Family::Oci, &blobs);
-    let annotations = Annotations::default();
-    let packed = Packed::new(&config, image.config.clone(), blobs, family, names, &annotations);
+    let packed = PackedImage::new(&config, image.config.clone(), blobs, family, &Annotations::default());
+    let packed = Packed::one(packed, names);
     push(&packer, &packed, names, registries, false, tell)
 }
 
@@ -78,15 +80,13 @@ pub(super) fn push(
     if names.is_empty() {
         return Err(ExportError::NoName);
     }
-    let mut parcel = Parcel {
-        media_type: packed.manifest.media_type.clone(),
-        manifest: Vec::new(),
-        parts: Vec::with_capacity(packed.blobs.len()),
-    };
+    let mut parts = BTreeMap::new();
+    let mut documents = BTreeMap::new();
     for (digest, blob) in &packed.blobs {
+        let is_manifest = *digest == packed.top.digest || packed.listed.iter().any(|it| it.digest == *digest);
         let bytes = match &blob.bytes {
-            Bytes::Here(bytes) if *digest == packed.manifest.digest => {
-                parcel.manifest.clone_from(bytes);
+            Bytes::Here(bytes) if is_manifest => {
+                documents.insert(*digest, bytes);
                 continue;
             }
             Bytes::Here(bytes) => PartBytes::Here(Arc::from(&bytes[..])),
@@ -102,11 +102,26 @@ pub(super) fn push(
                 PartBytes::Stored
             }
         };
-        parcel.parts.push(Part {
-            descriptor: blob.descriptor.clone(),
-            bytes,
-        });
+        let descriptor = blob.descriptor.clone();
+        parts.insert(*digest, Part { descriptor, bytes });
     }
+    let parcel = |manifest: &Descriptor, below: Vec<Parcel>| -> Result<Parcel, ExportError> {
+        let bytes = documents.get(&manifest.digest).map(|bytes| bytes.to_vec());
+        let bytes = bytes.unwrap_or_default();
+        let wanted = match packed.listed.is_empty() || manifest.digest != packed.top.digest {
+            true => Manifest::from_bytes(&bytes)?.blobs(),
+            false => Vec::new(),
+        };
+        Ok(Parcel {
+            media_type: manifest.media_type.clone(),
+            manifest: bytes,
+            parts: wanted.iter().filter_map(|digest| parts.get(digest).cloned()).collect(),
+            below,
+        })
+    };
+    let below = packed.listed.iter().map(|manifest| parcel(manifest, Vec::new()));
+    let below = below.collect::<Result<Vec<_>, _>>()?;
+    let parcel = parcel(&packed.top, below)?;
     Ok(registries.push(&parcel, names, by_digest, packer.store, tell)?)
 }
 
@@ -146,5 +161,6 @@ fn as_it_came(image: &Stored) -> Option<Parcel> {
         media_type,
         manifest: bytes.clone(),
         parts,
+        below: Vec::new(),
     })
 }

@@ -1,10 +1,13 @@
 //! Images whose documents are there already, in an archive.
 
 use super::ExportError;
+use super::documents::Node;
 use super::image::{Image, LayerSource};
 use super::layers::{Blob, Bytes, Packer};
-use super::layout::{Packed, family_for};
-use super::output::{Annotations, Destination, write_to};
+use super::member::Annotations;
+use super::output::{Destination, write_to};
+use super::packed::{Packed, PackedImage, family_for};
+use crate::digest::BlobDigest;
 use crate::layer::{Compression, Time};
 use crate::oci::media::Family;
 use crate::oci::{Descriptor, ImageConfig, Manifest, Reference};
@@ -19,6 +22,8 @@ pub struct SavedImage {
     pub config_bytes: Vec<u8>,
     /// The manifest that it came with, which is used as long as the store has all that it names.
     pub manifest: Option<(Manifest, Vec<u8>)>,
+    /// What its names lead to, if that is more than the image: it is written in the image's place.
+    pub top: Option<BlobDigest>,
     /// Its layers, lowest first.
     pub layers: Vec<LayerSource>,
     /// Its names.
@@ -61,7 +66,9 @@ fn pack(
     docker: bool,
     compression: Compression,
 ) -> Result<Packed, ExportError> {
-    let annotations = Annotations::default();
+    if let Some(top) = &image.top {
+        return Node::read(packer.store, top)?.packed(packer.store, &image.names);
+    }
     if let Some((manifest, bytes)) = &image.manifest
         && let Some(blobs) = as_it_came(packer, manifest)?
     {
@@ -69,16 +76,8 @@ fn pack(
             descriptor: manifest.config.clone(),
             bytes: Bytes::Here(image.config_bytes.clone()),
         };
-        let (document, names) = (&image.config, &image.names);
-        return Ok(Packed::of(
-            document,
-            config,
-            manifest,
-            bytes.clone(),
-            blobs,
-            names,
-            &annotations,
-        ));
+        let packed = PackedImage::of(&image.config, config, manifest.clone(), bytes.clone(), blobs);
+        return Ok(Packed::one(packed, &image.names));
     }
     let whole = Image {
         config: image.config.clone(),
@@ -98,14 +97,8 @@ fn pack(
     }
     let family = family_for(wanted, &blobs);
     let bytes = image.config_bytes.clone();
-    Ok(Packed::new(
-        &image.config,
-        bytes,
-        blobs,
-        family,
-        &image.names,
-        &annotations,
-    ))
+    let packed = PackedImage::new(&image.config, bytes, blobs, family, &Annotations::default());
+    Ok(Packed::one(packed, &image.names))
 }
 
 /// The layers of a manifest, if the store has them all.

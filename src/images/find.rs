@@ -2,9 +2,9 @@
 
 use super::ImagesError;
 use crate::digest::BlobDigest;
-use crate::oci::{ImageConfig, Manifest, Reference};
+use crate::oci::{ImageConfig, Index, Manifest, Reference, media};
 use crate::registry;
-use crate::store::{ImageRecord, Store};
+use crate::store::{ImageRecord, Store, StoreError, TopRecord};
 
 /// Largest config or manifest that is read, in bytes.
 const LARGEST_DOCUMENT: u64 = 8 << 20;
@@ -22,6 +22,10 @@ pub struct StoredImage {
     pub config: ImageConfig,
     /// The config as it is, byte by byte.
     pub config_bytes: Vec<u8>,
+    /// What the name that it was found by leads to, if that is more than the image.
+    pub top: Option<TopRecord>,
+    /// Whether an index with a name leads to it: then it is needed, with or without a name of its own.
+    pub is_led_to: bool,
 }
 
 impl StoredImage {
@@ -32,12 +36,19 @@ impl StoredImage {
             record,
             names,
             config_bytes,
+            top: None,
+            is_led_to: false,
         })
     }
 
     /// Its ID.
     pub fn id(&self) -> &BlobDigest {
         &self.record.id
+    }
+
+    /// Whether neither it nor an index that leads to it has a name.
+    pub fn is_dangling(&self) -> bool {
+        self.names.is_empty() && !self.is_led_to
     }
 
     /// Its names as users write them.
@@ -62,6 +73,11 @@ impl StoredImage {
     /// # Errors
     /// When the store can't be read.
     pub fn manifest(&self, store: &Store) -> Result<Option<(Manifest, Vec<u8>)>, ImagesError> {
+        if let Some(top) = &self.top
+            && let Some(found) = self.manifest_of(store, &top.digest)?
+        {
+            return Ok(Some(found));
+        }
         let Some(digest) = &self.record.manifest else {
             return Ok(None);
         };
@@ -70,6 +86,26 @@ impl StoredImage {
         }
         let bytes = store.read_blob(digest, LARGEST_DOCUMENT)?;
         Ok(Some((Manifest::from_bytes(&bytes)?, bytes)))
+    }
+
+    /// The manifest by which an index, or a manifest itself, leads to the image.
+    fn manifest_of(&self, store: &Store, top: &BlobDigest) -> Result<Option<(Manifest, Vec<u8>)>, ImagesError> {
+        let bytes = store.read_blob(top, LARGEST_DOCUMENT)?;
+        if media::kind(media::of_document(&bytes)) != media::Kind::Index {
+            return Ok(Some((Manifest::from_bytes(&bytes)?, bytes)));
+        }
+        for entry in Index::from_bytes(&bytes)?.manifests {
+            if entry.is_attestation() || !store.has_blob(&entry.digest)? {
+                continue;
+            }
+            let bytes = store.read_blob(&entry.digest, LARGEST_DOCUMENT)?;
+            if let Ok(manifest) = Manifest::from_bytes(&bytes)
+                && manifest.config.digest == self.record.id
+            {
+                return Ok(Some((manifest, bytes)));
+            }
+        }
+        Ok(None)
     }
 
     /// Bytes of each layer: of its files as far as they are known, else as it travels; `None` when nothing is known.
@@ -102,10 +138,14 @@ impl StoredImage {
 /// # Errors
 /// When the store can't be read.
 pub fn all(store: &Store) -> Result<Vec<StoredImage>, ImagesError> {
-    let images = store.images()?;
+    let (images, led_to) = store.read(|records| Ok::<_, StoreError>((records.images()?, records.led_to()?)))?;
     Ok(images
         .into_iter()
         .filter_map(|(record, names)| StoredImage::new(store, record, names).ok())
+        .map(|image| StoredImage {
+            is_led_to: led_to.contains(image.id()),
+            ..image
+        })
         .collect())
 }
 
@@ -115,19 +155,41 @@ pub fn all(store: &Store) -> Result<Vec<StoredImage>, ImagesError> {
 /// [`ImagesError::NotFound`] and [`ImagesError::Several`], and when the store can't be read.
 pub fn find(store: &Store, text: &str) -> Result<StoredImage, ImagesError> {
     let reference = text.parse::<Reference>().ok();
+    let mut top = None;
     let named = match &reference {
-        Some(name) => store.image_named(&name.clone().or_latest().to_string())?,
+        Some(name) => {
+            let name = name.clone().or_latest().to_string();
+            top = store.top_of(&name)?;
+            store.image_named(&name)?
+        }
         None => None,
     };
     let record = match (named, &reference) {
         (Some(record), _) => record,
         (None, Some(name)) if name.digest().is_some() => {
+            if let Some(found) = by_top(store, name)? {
+                return Ok(found);
+            }
             by_digest(store, name)?.ok_or_else(|| ImagesError::NotFound(text.to_owned()))?
         }
         (None, _) => by_id(store, text)?,
     };
     let names = store.read(|records| records.names_of(&record.id))?;
-    StoredImage::new(store, record, names)
+    let found = StoredImage::new(store, record, names)?;
+    Ok(StoredImage { top, ..found })
+}
+
+/// What leads to images under a name of the same repository, by its digest.
+fn by_top(store: &Store, name: &Reference) -> Result<Option<StoredImage>, ImagesError> {
+    let Some(digest) = name.digest() else {
+        return Ok(None);
+    };
+    let names = store.read(|records| records.names_of_top(digest))?;
+    let same_place = |known: &&String| {
+        let known = known.parse::<Reference>();
+        known.is_ok_and(|it| (it.registry(), it.repository()) == (name.registry(), name.repository()))
+    };
+    names.iter().find(same_place).map(|name| find(store, name)).transpose()
 }
 
 fn by_id(store: &Store, text: &str) -> Result<ImageRecord, ImagesError> {

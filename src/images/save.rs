@@ -43,6 +43,17 @@ pub fn save(
 ) -> Result<(), ImagesError> {
     let mut saved = Vec::with_capacity(chosen.len());
     for Chosen { image, names } in chosen {
+        if let Some(top) = &image.top {
+            saved.push(SavedImage {
+                config: image.config.clone(),
+                config_bytes: image.config_bytes.clone(),
+                manifest: None,
+                top: Some(top.digest),
+                layers: Vec::new(),
+                names: names.clone(),
+            });
+            continue;
+        }
         let name = image
             .familiar()
             .first()
@@ -57,6 +68,7 @@ pub fn save(
             config: image.config.clone(),
             config_bytes: image.config_bytes.clone(),
             manifest: image.manifest(store)?,
+            top: None,
             layers,
             names: names.clone(),
         });

@@ -7,7 +7,7 @@ use super::platform::Platform;
 use crate::digest::{BlobDigest, Sha256};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Names of annotations that varve reads or writes.
 pub mod annotations {
@@ -19,6 +19,8 @@ pub mod annotations {
     pub const IMAGE_NAME: &str = "io.containerd.image.name";
     /// Marks what is no image but speaks of one: `attestation-manifest`.
     pub const REFERENCE_TYPE: &str = "vnd.docker.reference.type";
+    /// The digest of the manifest that it speaks of.
+    pub const REFERENCE_DIGEST: &str = "vnd.docker.reference.digest";
 }
 
 /// Points at a document or a layer.
@@ -138,6 +140,13 @@ impl Manifest {
     /// The document.
     pub fn to_bytes(&self) -> Vec<u8> {
         to_bytes(self)
+    }
+
+    /// What it names: the layers, and the config; each once.
+    pub fn blobs(&self) -> Vec<BlobDigest> {
+        let all = self.layers.iter().chain([&self.config]).map(|it| it.digest);
+        let mut seen = BTreeSet::new();
+        all.filter(|digest| seen.insert(*digest)).collect()
     }
 
     /// Reads a document.

@@ -74,6 +74,28 @@ pub fn kind(media_type: &str) -> Kind {
     }
 }
 
+/// The media type of an index or a manifest by what it says of itself, or by its fields where it says nothing.
+pub fn of_document(bytes: &[u8]) -> &'static str {
+    #[derive(serde::Deserialize)]
+    struct Fields {
+        #[serde(rename = "mediaType", default)]
+        media_type: String,
+        manifests: Option<serde::de::IgnoredAny>,
+    }
+    let Ok(fields) = serde_json::from_slice::<Fields>(bytes) else {
+        return OCI_MANIFEST;
+    };
+    let essence = fields.media_type.split(';').next().unwrap_or_default().trim();
+    let known = [OCI_INDEX, DOCKER_INDEX, OCI_MANIFEST, DOCKER_MANIFEST];
+    known
+        .into_iter()
+        .find(|it| *it == essence)
+        .unwrap_or(match fields.manifests {
+            Some(_) => OCI_INDEX,
+            None => OCI_MANIFEST,
+        })
+}
+
 /// The family of media types that a manifest is written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Family {
@@ -85,6 +107,14 @@ pub enum Family {
 }
 
 impl Family {
+    /// The family's index.
+    pub fn index(self) -> &'static str {
+        match self {
+            Self::Oci => OCI_INDEX,
+            Self::Docker => DOCKER_INDEX,
+        }
+    }
+
     /// The family's manifest.
     pub fn manifest(self) -> &'static str {
         match self {

@@ -13,15 +13,17 @@ use std::fs::File;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// An image that is ready to go.
+/// An image that is ready to go, or an index of several.
 #[derive(Debug)]
 pub struct Parcel {
     /// The media type of its manifest.
     pub media_type: String,
-    /// Its manifest.
+    /// Its manifest, or the index.
     pub manifest: Vec<u8>,
     /// What the manifest names: the config and the layers.
     pub parts: Vec<Part>,
+    /// What the index lists; each goes before it.
+    pub below: Vec<Self>,
 }
 
 /// A blob of an image that is to be pushed.
@@ -128,6 +130,7 @@ impl Registries {
             let known = self.has_manifest(&target, &digest, &parcel.media_type)?;
             if !known {
                 if !filled.contains(&repository) {
+                    self.fill_below(parcel, &repository, store, tell)?;
                     self.fill(parcel, &repository, store, tell)?;
                     filled.insert(repository.clone());
                 }
@@ -137,6 +140,26 @@ impl Registries {
             tell(Pushed::Done { name, known });
         }
         Ok(digest)
+    }
+
+    /// Takes what an index lists to a repository, without tags. What is there already is not looked into.
+    fn fill_below(
+        &self,
+        parcel: &Parcel,
+        repository: &Reference,
+        store: &Store,
+        tell: &(dyn Fn(Pushed) + Sync),
+    ) -> Result<(), RegistryError> {
+        for below in &parcel.below {
+            let digest = Sha256::of(&below.manifest);
+            let target = repository.clone().with_digest(digest);
+            if !self.has_manifest(&target, &digest, &below.media_type)? {
+                self.fill_below(below, repository, store, tell)?;
+                self.fill(below, repository, store, tell)?;
+                self.put_manifest(&target, &digest, below)?;
+            }
+        }
+        Ok(())
     }
 
     fn has_manifest(&self, target: &Reference, digest: &BlobDigest, media_type: &str) -> Result<bool, RegistryError> {

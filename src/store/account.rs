@@ -1,7 +1,7 @@
 //! What refers to what, and how many bytes that is.
 
 use super::sweep::{blocks, names, share};
-use super::{ImageRecord, Records, Share, Store, StoreError};
+use super::{ImageRecord, Records, Share, Store, StoreError, TopRecord};
 use crate::digest::{BlobDigest, ContentId, DiffId};
 use rustix::fs::{AtFlags, statat};
 use std::collections::{HashMap, HashSet};
@@ -33,9 +33,11 @@ impl Store {
         self.read(|records| {
             let images = records.images()?;
             let every: Vec<&ImageRecord> = images.iter().map(|(image, _)| image).collect();
+            // An image for another machine has the name of the index that leads to it.
+            let led_to = records.led_to()?;
             let named: Vec<&ImageRecord> = images
                 .iter()
-                .filter(|(_, names)| !names.is_empty())
+                .filter(|(image, names)| !names.is_empty() || led_to.contains(&image.id))
                 .map(|(image, _)| image)
                 .collect();
             let share = |images: &[&ImageRecord]| -> Result<Share, StoreError> {
@@ -98,12 +100,22 @@ impl Records<'_> {
             .collect();
         let images = self.images()?;
         let images: Vec<&ImageRecord> = images.iter().map(|(image, _)| image).collect();
-        self.followed(contents, diff_ids, &images)
+        let (contents, mut blobs) = self.followed(contents, diff_ids, &images)?;
+        blobs.extend(self.blobs_of_tops(|_| true)?);
+        Ok((contents, blobs))
     }
 
-    /// Everything that some images refer to.
+    /// Everything that some images refer to, and what leads to them.
     fn wanted_by(&self, images: &[&ImageRecord]) -> Result<Wanted, StoreError> {
-        self.followed(HashSet::new(), HashSet::new(), images)
+        let (contents, mut blobs) = self.followed(HashSet::new(), HashSet::new(), images)?;
+        let ids: HashSet<BlobDigest> = images.iter().map(|image| image.id).collect();
+        blobs.extend(self.blobs_of_tops(|top| top.images.iter().any(|id| ids.contains(id)))?);
+        Ok((contents, blobs))
+    }
+
+    fn blobs_of_tops(&self, wanted: impl Fn(&TopRecord) -> bool) -> Result<Vec<BlobDigest>, StoreError> {
+        let tops = self.tops()?.into_iter().filter(wanted);
+        Ok(tops.flat_map(|top| top.blobs.into_iter().chain([top.digest])).collect())
     }
 
     /// Adds what images refer to, and the blobs that all these layers are known as.

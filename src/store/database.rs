@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// The newest format of the database that this program knows.
-pub(super) const FORMAT: i64 = 2;
+pub(super) const FORMAT: i64 = 3;
 
 /// How long to wait for another writer; their transactions take milliseconds.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -37,9 +37,17 @@ CREATE TABLE images (
     id BLOB PRIMARY KEY, manifest BLOB, layers TEXT NOT NULL, created_s INTEGER NOT NULL, created_ns INTEGER NOT NULL,
     size INTEGER NOT NULL
 );
-CREATE TABLE names (name TEXT PRIMARY KEY, image BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE names (name TEXT PRIMARY KEY, image BLOB NOT NULL, top BLOB) WITHOUT ROWID;
 CREATE INDEX names_by_image ON names (image);
-PRAGMA user_version = 2;
+CREATE TABLE tops (digest BLOB PRIMARY KEY, images TEXT NOT NULL, blobs TEXT NOT NULL) WITHOUT ROWID;
+PRAGMA user_version = 3;
+";
+
+/// From format 2, in which a name led to one image.
+const FROM_2: &str = "
+ALTER TABLE names ADD COLUMN top BLOB;
+CREATE TABLE tops (digest BLOB PRIMARY KEY, images TEXT NOT NULL, blobs TEXT NOT NULL) WITHOUT ROWID;
+PRAGMA user_version = 3;
 ";
 
 /// From format 1, which wrote five pages for a step instead of three.
@@ -181,15 +189,17 @@ impl Database {
         wal().map_err(|source| self.error("choose the journal", source))?;
         self.write_on(link, |_| {
             // Another program may have been faster.
-            let sql = match self.format(&link.connection)? {
-                0 => TABLES,
-                1 => FROM_1,
+            let steps: &[&str] = match self.format(&link.connection)? {
+                0 => &[TABLES],
+                1 => &[FROM_1, FROM_2],
+                2 => &[FROM_2],
                 FORMAT => return Ok(()),
                 found => return Err(self.future(found)),
             };
-            link.connection
-                .execute_batch(sql)
-                .map_err(|source| self.error("create the tables", source))
+            steps.iter().try_for_each(|sql| {
+                let done = link.connection.execute_batch(sql);
+                done.map_err(|source| self.error("create the tables", source))
+            })
         })
     }
 
@@ -273,7 +283,12 @@ mod tests {
         let connection = Connection::open(folder.path().join("varve.db")).unwrap();
         let old = TABLES
             .replace("body TEXT NOT NULL) WITHOUT ROWID", "body TEXT NOT NULL)")
-            .replace("user_version = 2", "user_version = 1");
+            .replace(", top BLOB", "")
+            .replace("user_version = 3", "user_version = 1");
+        let old: String = old
+            .lines()
+            .filter(|line| !line.starts_with("CREATE TABLE tops"))
+            .collect();
         connection.execute_batch(&old).unwrap();
         connection
             .execute_batch(
@@ -291,5 +306,7 @@ mod tests {
         assert_eq!(body.unwrap().as_deref(), Some("told"));
         let format = database.format(&database.connect().unwrap().connection).unwrap();
         assert_eq!(format, FORMAT);
+        let tops = database.read_one(|records| records.tops());
+        assert!(tops.unwrap().is_empty());
     }
 }

@@ -1,7 +1,7 @@
 //! Images that were built here, and their names.
 
 use super::records::{size, whole};
-use super::{Records, Store, StoreError};
+use super::{Records, Store, StoreError, TopRecord};
 use crate::digest::{BlobDigest, ContentId, DiffId};
 use crate::layer::Time;
 use rusqlite::Row;
@@ -116,7 +116,7 @@ impl Records<'_> {
         Ok(())
     }
 
-    /// Gives an image a name, which another one may lose.
+    /// Gives an image a name, which another one may lose, and with it what the name led to.
     pub fn put_name(&self, name: &str, id: &BlobDigest) -> Result<(), StoreError> {
         self.change(
             "name an image",
@@ -147,6 +147,11 @@ impl Records<'_> {
 }
 
 impl Store {
+    /// See [`Records::top_of`].
+    pub fn top_of(&self, name: &str) -> Result<Option<TopRecord>, StoreError> {
+        self.database().read_one(|records| records.top_of(name))
+    }
+
     /// See [`Records::image`].
     pub fn image(&self, id: &BlobDigest) -> Result<Option<ImageRecord>, StoreError> {
         self.database().read_one(|records| records.image(id))

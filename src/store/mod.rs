@@ -32,6 +32,7 @@ mod records;
 mod remove;
 mod root;
 mod sweep;
+mod tops;
 mod work;
 
 #[cfg(test)]
@@ -50,3 +51,4 @@ pub use mounts::{CacheMount, MountSharing};
 pub use records::{LayerRecord, Records, StepDone, StepRecord};
 pub use root::{Durability, Options, Store};
 pub use sweep::{Pruned, Retention, Share, Usage};
+pub use tops::TopRecord;

@@ -92,10 +92,30 @@ fn what_has_no_place_is_said_before_anything_is_built() {
         run.says([says]).never_says(["| ran"]);
     }
     bench
-        .build(&["-t", "app", "--annotation", "a=b"])
+        .build(&["-o", "files", "--annotation", "a=b"])
         .says(["annotations are written on manifests"]);
     bench
         .try_build(&["-o", "type=oci,dest=x.tar,annotation-nowhere.a=b"])
         .fails(2)
         .says(["nowhere"]);
+}
+
+#[test]
+fn the_store_hands_notes_on() {
+    let bench = Workbench::with(TEXT);
+    bench.build(&["-t", "app", "-t", "other", "--annotation", "a=b"]);
+    bench.build(&["-t", "other"]);
+    let notes = |name: &str| {
+        let words = ["save", "--format", "oci-archive", "-o", "x.tar", name];
+        bench.varve(words).succeeds();
+        Image::of_tar(&fs::read(bench.path("work/x.tar")).unwrap()).manifest["annotations"].clone()
+    };
+    assert_eq!(notes("app"), json!({"a": "b"}));
+    assert_eq!(notes("other"), Value::Null, "built anew, without them");
+    let inspected = bench.varve(["inspect", "app"]).succeeds().stdout;
+    let inspected: Value = serde_json::from_str(&inspected).unwrap();
+    assert_eq!(inspected[0]["Annotations"], json!({"a": "b"}));
+    // Another name of it leads to the same document.
+    bench.varve(["tag", "app", "third:v3"]).succeeds();
+    assert_eq!(notes("third:v3"), json!({"a": "b"}));
 }

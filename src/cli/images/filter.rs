@@ -82,7 +82,7 @@ impl Filter {
     pub(super) fn takes(&self, image: &StoredImage) -> bool {
         let labels = &image.config.config.labels;
         let created = image.record.created;
-        self.dangling.is_none_or(|wanted| wanted == image.names.is_empty())
+        self.dangling.is_none_or(|wanted| wanted == image.is_dangling())
             && self.labels.iter().all(|(key, value, is_wanted)| {
                 let found = labels.get(key);
                 found.is_some_and(|found| value.as_ref().is_none_or(|value| value == found)) == *is_wanted

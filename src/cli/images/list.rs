@@ -10,7 +10,7 @@ use crate::cli::machine::Machine;
 use crate::cli::print;
 use crate::images::{self, StoredImage};
 use crate::oci::Reference;
-use crate::store::{Store, now};
+use crate::store::{Store, StoreError, now};
 use serde_json::{Value, json};
 
 const HEADINGS: [Column; 10] = [
@@ -35,7 +35,8 @@ pub(super) fn run(arguments: &ImagesArguments) -> Result<Exit, Failure> {
     let images = images::all(&store).map_err(|error| failed(&error))?;
     let mut rows = Vec::new();
     // The newest first, as everybody's `images` does.
-    for image in images.iter().filter(|image| filter.takes(image)) {
+    let shown = |image: &&StoredImage| filter.takes(image) && (image.is_dangling() || !image.names.is_empty());
+    for image in images.iter().filter(shown) {
         rows.extend(image_rows(&store, image, &filter, arguments.no_trunc)?);
     }
     if arguments.quiet {
@@ -87,11 +88,13 @@ fn image_rows(store: &Store, image: &StoredImage, filter: &Filter, whole_id: boo
             let from_here = origin
                 .as_ref()
                 .filter(|it| (it.registry(), it.repository()) == (name.registry(), name.repository()));
-            let digest = name.digest().or(from_here.and_then(|it| it.digest()));
+            let top = store.top_of(&name.to_string())?.map(|top| top.digest);
+            let digest = name.digest().or(top.as_ref()).or(from_here.and_then(|it| it.digest()));
             let digest = digest.map_or_else(|| NONE.to_owned(), ToString::to_string);
-            row(repository(name), name.tag().unwrap_or(NONE), digest)
+            Ok(row(repository(name), name.tag().unwrap_or(NONE), digest))
         })
-        .collect();
+        .collect::<Result<_, StoreError>>()
+        .map_err(|error| failed(&error))?;
     let key = |row: &Value| ["Repository", "Tag"].map(|field| row[field].as_str().unwrap_or_default().to_owned());
     rows.sort_by_cached_key(key);
     Ok(rows)

@@ -5,7 +5,7 @@ use super::{each, failed};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::machine::Machine;
 use crate::cli::{build, note, print};
-use crate::images::{self, ImagesError};
+use crate::images::{self, ImagesError, StoredImage};
 use crate::oci::Reference;
 use crate::store::{Store, StoreError};
 
@@ -18,9 +18,13 @@ pub(super) fn tag(arguments: &TagArguments) -> Result<Exit, Failure> {
     let store = Machine::store_alone(arguments.store.root.as_deref())?;
     let image = images::find(&store, &arguments.image).map_err(|error| failed(&error))?;
     let named = store.write(|records| {
-        names
-            .into_iter()
-            .try_for_each(|name| records.put_name(&name.or_latest().to_string(), image.id()))
+        names.into_iter().try_for_each(|name| {
+            let name = name.or_latest().to_string();
+            match &image.top {
+                Some(top) => records.put_name_of_top(&name, image.id(), &top.digest),
+                None => records.put_name(&name, image.id()),
+            }
+        })
     });
     named.map_err(|error: StoreError| failed(&error))?;
     Ok(Exit::Done)
@@ -51,15 +55,23 @@ fn remove_one(store: &Store, text: &str, force: bool) -> Result<(), Failure> {
                 image.familiar().join(", ")
             )));
         }
+        None if image.names.is_empty() && is_led_to(store, &image)? && !force => {
+            return Err(Failure::machine(format!(
+                "an index with a name leads to the image `{text}`: remove that name, or the image with `--force`"
+            )));
+        }
         None => image.names.clone(),
     };
     let gone = store.write(|records| {
         for name in &lost {
             records.remove_name(name)?;
         }
-        let gone = records.names_of(image.id())?.is_empty();
-        if gone {
+        let mut gone = records.remove_unnamed_tops()?;
+        // An index with a name may still lead to it.
+        let needed = records.led_to()?.contains(image.id()) && !force;
+        if !needed && !gone.contains(image.id()) && records.names_of(image.id())?.is_empty() {
             records.remove_image(image.id())?;
+            gone.push(*image.id());
         }
         Ok(gone)
     });
@@ -68,8 +80,14 @@ fn remove_one(store: &Store, text: &str, force: bool) -> Result<(), Failure> {
         let short = name.parse::<Reference>().map_or(name, |it| it.familiar());
         print(&format!("Untagged: {short}"))?;
     }
-    if gone {
-        print(&format!("Deleted: {}", image.id()))?;
+    for digest in gone {
+        print(&format!("Deleted: {digest}"))?;
     }
     Ok(())
+}
+
+fn is_led_to(store: &Store, image: &StoredImage) -> Result<bool, Failure> {
+    let led_to = store.read(|records| records.led_to());
+    let led_to = led_to.map_err(|error: StoreError| failed(&error))?;
+    Ok(led_to.contains(image.id()))
 }

@@ -29,7 +29,7 @@ pub(super) fn run(arguments: &PruneArguments) -> Result<Exit, Failure> {
     let images = images::all(&store).map_err(|error| failed(&error))?;
     let lost: Vec<&StoredImage> = images
         .iter()
-        .filter(|image| (all || image.names.is_empty()) && filter.takes(image))
+        .filter(|image| (all || image.is_dangling()) && filter.takes(image))
         .collect();
     forget(&store, &lost)?;
     let used_since = match (arguments.cache, most_bytes) {
@@ -56,7 +56,10 @@ pub(super) fn run(arguments: &PruneArguments) -> Result<Exit, Failure> {
 }
 
 fn forget(store: &Store, images: &[&StoredImage]) -> Result<(), Failure> {
-    let forgotten = store.write(|records| images.iter().try_for_each(|image| records.remove_image(image.id())));
+    let forgotten = store.write(|records| {
+        images.iter().try_for_each(|image| records.remove_image(image.id()))?;
+        records.remove_unnamed_tops().map(drop)
+    });
     forgotten.map_err(|error: StoreError| failed(&error))
 }
 

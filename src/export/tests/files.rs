@@ -183,7 +183,14 @@ fn a_base_layer_must_be_unpacked_to_give_files() {
         path: bench.path("out"),
         ownership: false,
     };
-    let error = export(&bench.store, &image, output(), &Options::default(), NEVER).unwrap_err();
+    let error = export(
+        &bench.store,
+        &[Member::plain(&image)],
+        output(),
+        &Options::default(),
+        NEVER,
+    )
+    .unwrap_err();
     assert!(matches!(error, ExportError::NotUnpacked(it) if it == diff_id));
     bench.store.put_content_of(&diff_id, &content).unwrap();
     bench.export(&image, output(), &Options::default());

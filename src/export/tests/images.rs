@@ -331,7 +331,7 @@ fn a_base_layer_is_handed_on_as_it_came_unless_forced() {
         },
     );
     let out = Output::Oci(Destination::Path(other.path("none.tar")));
-    assert!(export(&other.store, &image, out, &Options::default(), NEVER).is_err());
+    assert!(export(&other.store, &[Member::plain(&image)], out, &Options::default(), NEVER).is_err());
     assert!(!other.path("none.tar").exists());
 }
 
@@ -361,7 +361,7 @@ fn a_directory_collects_images() {
     assert_eq!(names(&path), ["blobs", "index.json", "oci-layout"]);
     std::fs::write(bench.path("file"), "").unwrap();
     let out = Output::OciDirectory(bench.path("file"));
-    let error = export(&bench.store, &one, out, &Options::default(), NEVER).unwrap_err();
+    let error = export(&bench.store, &[Member::plain(&one)], out, &Options::default(), NEVER).unwrap_err();
     assert!(matches!(error, ExportError::NotADirectory(_)), "{error:?}");
 }
 
@@ -436,7 +436,14 @@ fn a_cancelled_or_failed_export_leaves_what_was_there() {
     std::fs::write(&path, "before").unwrap();
     std::fs::set_permissions(&path, PermissionsExt::from_mode(0o604)).unwrap();
     let output = || Output::Oci(Destination::Path(path.clone()));
-    let error = export(&bench.store, &image, output(), &Options::default(), &|| true).unwrap_err();
+    let error = export(
+        &bench.store,
+        &[Member::plain(&image)],
+        output(),
+        &Options::default(),
+        &|| true,
+    )
+    .unwrap_err();
     assert!(matches!(error, ExportError::Cancelled), "{error:?}");
     assert_eq!(read(&path), "before");
     assert_eq!(names(bench.folder.path()), ["out.tar", "store"]);
@@ -451,7 +458,7 @@ fn a_cancelled_or_failed_export_leaves_what_was_there() {
     assert!(bench.path("link").is_symlink() && mode(&path) == 0o604);
     open(&path);
     let into = Output::Oci(Destination::Path(bench.folder.path().to_owned()));
-    let error = export(&bench.store, &image, into, &Options::default(), NEVER).unwrap_err();
+    let error = export(&bench.store, &[Member::plain(&image)], into, &Options::default(), NEVER).unwrap_err();
     assert!(matches!(error, ExportError::IsDirectory(_)));
 }
 

@@ -3,6 +3,7 @@
 mod ahead;
 mod files;
 mod images;
+mod indexes;
 mod peers;
 
 use super::*;
@@ -127,7 +128,7 @@ impl Bench {
     }
 
     fn export(&self, image: &Image, output: Output<'_>, options: &Options) -> Exported {
-        export(&self.store, image, output, options, NEVER).unwrap()
+        export(&self.store, &[Member::plain(image)], output, options, NEVER).unwrap()
     }
 }
 

@@ -44,6 +44,7 @@ fn parcel(layers: &[&[u8]]) -> Parcel {
         media_type: media::OCI_MANIFEST.to_owned(),
         manifest: manifest.to_bytes(),
         parts,
+        below: Vec::new(),
     }
 }
 

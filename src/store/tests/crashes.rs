@@ -139,7 +139,7 @@ fn a_store_from_the_future_is_refused() {
         error,
         StoreError::Future {
             found: 99,
-            known: 2,
+            known: 3,
             ..
         }
     ));
