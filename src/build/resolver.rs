@@ -213,9 +213,9 @@ impl Resolver<'_> {
         if error.is_stopped() {
             return Unresolved::Error(BuildError::Cancelled);
         }
-        let help =
-            matches!(error, RegistryError::NotFound { .. } | RegistryError::Http(_)).then(|| advice(&key.reference));
-        let help = match error {
+        let help = matches!(error.root(), RegistryError::NotFound { .. } | RegistryError::Http(_))
+            .then(|| advice(&key.reference));
+        let help = match error.root() {
             RegistryError::Denied { .. } => Some(
                 "a private image needs a login: `varve login`, `docker login`, `podman login`, or `REGISTRY_AUTH_FILE`"
                     .to_owned(),

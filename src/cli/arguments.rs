@@ -358,7 +358,7 @@ pub(super) struct RunArguments {
     pub(super) command: Vec<String>,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct ServerArguments {
     /// Registry that is spoken to without TLS, as HOST[:PORT]; those on this machine always are; repeatable
     #[arg(long = "insecure-registry", value_name = "HOST")]
@@ -367,6 +367,16 @@ pub(super) struct ServerArguments {
     /// File with certificates of further authorities to trust, in PEM form; repeatable
     #[arg(long = "ca-cert", value_name = "FILE")]
     pub(super) ca_certs: Vec<PathBuf>,
+
+    /// Place that is asked first for images of a registry, as REGISTRY[/PATH]=HOST[:PORT][/PATH]; repeatable
+    #[arg(long = "registry-mirror", value_name = "REGISTRY=PLACE")]
+    pub(super) mirrors: Vec<String>,
+
+    /// File with mirrors of registries, in the form of containers' registries.conf or of BuildKit's buildkitd.toml
+    /// [default: $CONTAINERS_REGISTRIES_CONF, or registries.conf in ~/.config/containers or /etc/containers, and the
+    /// files of registries.conf.d there]
+    #[arg(long = "registries-conf", value_name = "FILE")]
+    pub(super) registries_conf: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

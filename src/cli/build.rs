@@ -138,6 +138,7 @@ fn report(arguments: &BuildArguments, outcome: &Outcome) -> Result<(), Failure> 
 
 /// Turns what was typed into what is meant.
 fn request(arguments: &BuildArguments) -> Result<Request, Usage> {
+    let (http, registries) = network::servers(&arguments.servers)?;
     let from_stdin = |path: &Path| path == Path::new("-");
     let context_is_stdin = from_stdin(&arguments.context);
     let dockerfile = match &arguments.file {
@@ -213,9 +214,9 @@ fn request(arguments: &BuildArguments) -> Result<Request, Usage> {
         rights: steps::rights(arguments)?,
         platform: arguments.platform.clone(),
         resolv_conf: std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default(),
-        http: network::http(&arguments.servers.ca_certs),
+        http,
         git: network::git(&arguments.servers.ca_certs),
-        registries: network::registries(&arguments.servers.insecure_registries),
+        registries,
         pull: match arguments.pull {
             PullArgument::Always => Pull::Always,
             PullArgument::Missing => Pull::Missing,

@@ -39,8 +39,8 @@ pub(super) fn login(arguments: &LoginArguments) -> Result<Exit, Failure> {
     if user.contains(':') {
         return Err(Usage::new("a user can't have a colon in the name").into());
     }
-    let client = Client::new(network::http(&arguments.servers.ca_certs));
-    let registries = Registries::new(client, network::registries(&arguments.servers.insecure_registries));
+    let (http, registries) = network::servers(&arguments.servers)?;
+    let registries = Registries::new(Client::new(http), registries);
     let failed = |error| Failure::caused(&error, Exit::Failed);
     registries.login(registry, &user, &password).map_err(failed)?;
     match Credentials::keep(&file, registry, &user, &password).map_err(failed)? {

@@ -23,6 +23,7 @@ mod outputs;
 mod progress;
 mod push;
 mod rewrite;
+mod routes;
 mod run;
 mod steps;
 mod template;

@@ -1,15 +1,18 @@
 //! How servers are reached from here: what the environment says of proxies, certificates and credentials.
 
-use super::failure::Failure;
+use super::arguments::ServerArguments;
+use super::failure::{Failure, Usage};
+use super::routes::Routes;
 use crate::git;
 use crate::http;
-use crate::registry::{self, Credentials};
+use crate::registry::{self, Credentials, Registries, Route};
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// Proxies and certificates as other programs find them: small letters count before capitals, and `HTTP_PROXY` in
 /// capitals too, since no web server runs this program.
-pub(super) fn http(ca_certs: &[PathBuf]) -> http::Settings {
+fn http(ca_certs: &[PathBuf]) -> http::Settings {
     let text = |names: &[&str]| variable(names).map(|value| value.to_string_lossy().into_owned());
     http::Settings {
         proxies: http::Proxies {
@@ -23,6 +26,7 @@ pub(super) fn http(ca_certs: &[PathBuf]) -> http::Settings {
             extra: ca_certs.to_vec(),
         },
         hosts: certificate_folders(),
+        identities: BTreeMap::new(),
         patience: http::Patience::default(),
     }
 }
@@ -50,8 +54,46 @@ pub(super) fn git(ca_certs: &[PathBuf]) -> git::Settings {
     }
 }
 
+/// All servers, with what flags and files of other tools say of them.
+///
+/// # Errors
+/// When a file of them can't be understood: an image may be forbidden there.
+pub(super) fn servers(arguments: &ServerArguments) -> Result<(http::Settings, registry::Settings), Usage> {
+    let named = variable(&["CONTAINERS_REGISTRIES_CONF"]).map(PathBuf::from);
+    let mut routes = match arguments.registries_conf.as_ref().or(named.as_ref()) {
+        Some(path) => Routes::read_only(path)?,
+        None => {
+            let below = |name: &str, path: &str| variable(&[name]).map(|folder| PathBuf::from(folder).join(path));
+            let own = below("XDG_CONFIG_HOME", "containers").or_else(|| below("HOME", ".config/containers"));
+            let all = PathBuf::from("/etc/containers");
+            let files: Vec<PathBuf> = own.iter().chain([&all]).map(|it| it.join("registries.conf")).collect();
+            let folders: Vec<PathBuf> = [&all]
+                .into_iter()
+                .chain(&own)
+                .map(|it| it.join("registries.conf.d"))
+                .collect();
+            Routes::read(&files, &folders)?
+        }
+    };
+    for mirror in arguments.mirrors.iter().rev() {
+        routes.add_mirror(mirror)?;
+    }
+    let mut http = http(&arguments.ca_certs);
+    http.identities = routes.identities;
+    Ok((http, registries(&arguments.insecure_registries, routes.routes)))
+}
+
+/// Registries for commands that have no flags for them.
+///
+/// # Errors
+/// As [`servers`].
+pub(super) fn usual() -> Result<Registries, Usage> {
+    let (http, registries) = servers(&ServerArguments::default())?;
+    Ok(Registries::new(http::Client::new(http), registries))
+}
+
 /// Registries, with the credentials that `podman login` and `docker login` leave.
-pub(super) fn registries(insecure: &[String]) -> registry::Settings {
+fn registries(insecure: &[String], routes: Vec<Route>) -> registry::Settings {
     let below = |variables: &[&str], path: &str| variable(variables).map(|folder| PathBuf::from(folder).join(path));
     let files = [
         variable(&["REGISTRY_AUTH_FILE"]).map(PathBuf::from),
@@ -64,6 +106,7 @@ pub(super) fn registries(insecure: &[String]) -> registry::Settings {
         credentials: Credentials {
             files: files.into_iter().flatten().collect(),
         },
+        routes,
     }
 }
 

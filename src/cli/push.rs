@@ -10,11 +10,12 @@ use crate::schedule::Cancel;
 use std::sync::Arc;
 
 pub(super) fn run(arguments: &PushArguments, cancel: &Arc<Cancel>) -> Result<Exit, Failure> {
+    let (http, registries) = network::servers(&arguments.servers)?;
     let request = PushRequest {
         image: arguments.image.clone(),
         destination: arguments.destination.as_deref().map(tag).transpose()?,
-        http: network::http(&arguments.servers.ca_certs),
-        registries: network::registries(&arguments.servers.insecure_registries),
+        http,
+        registries,
     };
     // Files of the image may be of users whom only a namespace shows.
     let machine = Machine::enter(arguments.store.root.as_deref())?;

@@ -8,9 +8,7 @@ use super::note;
 use crate::digest::Fields;
 use crate::execute::{BaseImage, Stack, Tree, TreeLayer};
 use crate::export::{self, Image, LayerPlace, LayerSource, Options, Output};
-use crate::http::Client;
 use crate::layer::{OverlayXattrs, Ownership};
-use crate::registry::Registries;
 use crate::runtime::{self, BindMount, RunRequest, RuntimeError, Streams};
 use crate::sandbox::{ExecFailure, ExitStatus, Network, SandboxError, resolv_file};
 use crate::store::Store;
@@ -120,7 +118,7 @@ fn find(store: &Store, text: &str) -> Result<BaseImage, Failure> {
         ))
     })?;
     // A base image that was pulled may lack layers that no build needed.
-    let registries = Registries::new(Client::new(network::http(&[])), network::registries(&[]));
+    let registries = network::usual()?;
     found.from_registry(&registries, store).map_err(|error| failed(&error))
 }
 

@@ -103,8 +103,18 @@ impl BaseImage {
     }
 
     /// Unpacks a layer, while it is fetched when the store does not have it; `None` when what lies below matters and
-    /// is not known.
+    /// is not known. When a mirror fails on the way, the next one is asked.
     fn make(
+        &self,
+        index: usize,
+        store: &Store,
+        host: &Host,
+        below: Below<'_>,
+    ) -> Result<Option<ContentId>, ExecuteError> {
+        without_bad_mirrors(|| self.make_once(index, store, host, below))
+    }
+
+    fn make_once(
         &self,
         index: usize,
         store: &Store,
@@ -152,7 +162,8 @@ impl BaseImage {
     /// Ensures that a layer of a registry's image is in the store as a blob. The blob is looked into while it arrives:
     /// it is believed to be the layer, also by other images that have this layer, and so has to be.
     pub(super) fn fetch(&self, pulled: &Pulled, index: usize, store: &Store) -> Result<Descriptor, ExecuteError> {
-        let (proven, descriptor) = pulled.fetch_while(index, store, |stream| self.prove(index, stream))?;
+        let (proven, descriptor) =
+            without_bad_mirrors(|| Ok(pulled.fetch_while(index, store, |stream| self.prove(index, stream))?))?;
         proven?;
         self.note_blob(index, descriptor, store)?;
         Ok(descriptor.clone())
@@ -227,6 +238,16 @@ impl BaseImage {
             image: self.name.clone(),
             index,
             source,
+        }
+    }
+}
+
+/// Does something anew as long as it is a mirror that fails: each is asked once.
+fn without_bad_mirrors<T>(mut work: impl FnMut() -> Result<T, ExecuteError>) -> Result<T, ExecuteError> {
+    loop {
+        match work() {
+            Err(ExecuteError::Registry(error)) if error.is_of_mirror() => {}
+            other => return other,
         }
     }
 }

@@ -2,12 +2,12 @@
 
 use super::relay;
 use super::request::{Payload, encoded};
-use super::roots::client_certificate;
+use super::roots::{client_certificate, identity_of};
 use super::{Body, HttpError, Method, Proxies, Request, Response, Roots, Url};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
@@ -27,8 +27,20 @@ pub struct Settings {
     /// when that is not the usual one, and in it `*.crt` for further authorities, and `NAME.cert` with `NAME.key` for
     /// proving oneself.
     pub hosts: Vec<PathBuf>,
+    /// The same for single servers by their names, with the port where it is not the usual one; they count before the
+    /// folders.
+    pub identities: BTreeMap<String, Identity>,
     /// How long to wait, and how often to try.
     pub patience: Patience,
+}
+
+/// Certificates for a single server.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// Files with certificates of further authorities.
+    pub authorities: Vec<PathBuf>,
+    /// The files of the certificate with which one proves oneself, and of its key.
+    pub pair: Option<(PathBuf, PathBuf)>,
 }
 
 /// How long to wait, and how often to try.
@@ -72,8 +84,17 @@ struct Inner {
     stop: Arc<Stop>,
 }
 
-/// By whether servers are asked over TLS, by proxy, and by the folder with the server's certificates.
-type Agents = BTreeMap<(bool, Option<String>, Option<PathBuf>), Agent>;
+/// By whether servers are asked over TLS, by proxy, and by where the server's certificates are.
+type Agents = BTreeMap<(bool, Option<String>, Option<Papers>), Agent>;
+
+/// Where certificates of a single server are.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Papers {
+    /// In a folder, as Docker lays it out.
+    Folder(PathBuf),
+    /// In files that the settings name for this server.
+    Named(String),
+}
 
 /// A switch that ends pauses and reads.
 #[derive(Default)]
@@ -299,8 +320,8 @@ impl Client {
         let settings = &self.0.settings;
         let proxy = proxy_for(url, &settings.proxies)?;
         let secure = url.is_secure() || proxy.as_ref().is_some_and(Url::is_secure);
-        let folder = self.folder(url).filter(|_| url.is_secure());
-        let key = (url.is_secure(), proxy.as_ref().map(Url::whole), folder.clone());
+        let papers = self.papers(url).filter(|_| url.is_secure());
+        let key = (url.is_secure(), proxy.as_ref().map(Url::whole), papers.clone());
         let mut agents = self.agents();
         // Under the lock, so that no agent is made behind the back of `stop`.
         self.0.stop.check()?;
@@ -308,12 +329,12 @@ impl Client {
             return Ok(agent.clone());
         }
         let proxied = proxy.as_ref().map(tunnel).transpose()?;
-        let config = self.config(secure, proxied.clone(), folder.as_deref())?;
+        let config = self.config(secure, proxied.clone(), papers.as_ref())?;
         let agent = match (&proxy, url.is_secure()) {
             (Some(proxy), false) => {
                 let at = proxy.wire().parse();
                 let at = at.map_err(|_| HttpError::Proxy(format!("`{proxy}` can't be used")))?;
-                relay::agent(config, self.config(secure, None, None)?, at)
+                relay::agent(config, self.config(secure, None, self.papers(proxy).as_ref())?, at)
             }
             _ => Agent::new_with_config(config),
         };
@@ -321,19 +342,33 @@ impl Client {
         Ok(agent)
     }
 
-    /// The folder with certificates for a server.
-    fn folder(&self, url: &Url) -> Option<PathBuf> {
+    /// Where certificates for a server are.
+    fn papers(&self, url: &Url) -> Option<Papers> {
         let names = [url.authority(), format!("{}:{}", url.host(), url.port())];
-        let mut folders = self.0.settings.hosts.iter();
-        folders.find_map(|folder| names.iter().map(|name| folder.join(name)).find(|it| it.is_dir()))
+        let settings = &self.0.settings;
+        if let Some(name) = names.iter().find(|name| settings.identities.contains_key(*name)) {
+            return Some(Papers::Named(name.clone()));
+        }
+        let mut folders = settings.hosts.iter();
+        folders
+            .find_map(|folder| names.iter().map(|name| folder.join(name)).find(|it| it.is_dir()))
+            .map(Papers::Folder)
+    }
+
+    /// What they are.
+    fn identity(&self, papers: &Papers) -> Result<Identity, HttpError> {
+        match papers {
+            Papers::Folder(folder) => identity_of(folder),
+            Papers::Named(name) => Ok(self.0.settings.identities.get(name).cloned().unwrap_or_default()),
+        }
     }
 
     /// Whether there are certificates for a server.
     pub fn knows(&self, url: &Url) -> bool {
-        self.folder(url).is_some()
+        self.papers(url).is_some()
     }
 
-    fn config(&self, secure: bool, proxy: Option<ureq::Proxy>, folder: Option<&Path>) -> Result<Config, HttpError> {
+    fn config(&self, secure: bool, proxy: Option<ureq::Proxy>, papers: Option<&Papers>) -> Result<Config, HttpError> {
         let settings = &self.0.settings;
         let patience = &settings.patience;
         let mut config = Agent::config_builder()
@@ -349,11 +384,16 @@ impl Client {
             .timeout_per_read(Some(patience.idle))
             .timeout_per_write(Some(patience.idle));
         if secure {
+            let identity = papers
+                .map(|papers| self.identity(papers))
+                .transpose()?
+                .unwrap_or_default();
+            let certificate = identity.pair.as_ref().map(|(file, key)| client_certificate(file, key));
             let tls = TlsConfig::builder()
                 .provider(TlsProvider::Rustls)
                 .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
-                .root_certs(settings.roots.read(folder)?)
-                .client_cert(folder.map(client_certificate).transpose()?.flatten())
+                .root_certs(settings.roots.read(&identity.authorities)?)
+                .client_cert(certificate.transpose()?)
                 .build();
             config = config.tls_config(tls);
         }

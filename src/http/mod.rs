@@ -21,7 +21,7 @@ mod url;
 pub(crate) mod tests;
 
 pub use body::Body;
-pub use client::{Client, Patience, Settings};
+pub use client::{Client, Identity, Patience, Settings};
 pub use date::parse_date;
 pub use download::{Resume, download};
 pub use error::HttpError;

@@ -1,6 +1,6 @@
 //! The authorities whose certificates are trusted.
 
-use super::HttpError;
+use super::{HttpError, Identity};
 use base64::Engine as _;
 use std::path::{Path, PathBuf};
 use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts};
@@ -36,7 +36,7 @@ impl Roots {
     /// When a file that must be readable is not, or there are none.
     pub fn to_pem(&self) -> Result<String, HttpError> {
         let mut text = String::new();
-        if let RootCerts::Specific(all) = self.read(None)? {
+        if let RootCerts::Specific(all) = self.read(&[])? {
             for certificate in all.iter() {
                 let encoded = base64::engine::general_purpose::STANDARD.encode(certificate.der());
                 text.push_str("-----BEGIN CERTIFICATE-----\n");
@@ -52,8 +52,8 @@ impl Roots {
 
     /// Reads the certificates: about ten milliseconds, so only before the first https request.
     ///
-    /// `server` is a folder with further ones for a single server.
-    pub(super) fn read(&self, server: Option<&Path>) -> Result<RootCerts, HttpError> {
+    /// `further` are files with more for a single server.
+    pub(super) fn read(&self, further: &[PathBuf]) -> Result<RootCerts, HttpError> {
         let mut problems = Vec::new();
         let mut found = Vec::new();
         let mut load = |file: Option<&Path>, folder: Option<&Path>, must: bool| {
@@ -87,15 +87,8 @@ impl Roots {
                 there = there || (Path::new(folder).exists() && load(None, Some(Path::new(folder)), false)?);
             }
         }
-        for file in &self.extra {
+        for file in self.extra.iter().chain(further) {
             load(Some(file), None, true)?;
-        }
-        for file in server
-            .map(|folder| files_of(folder, "crt"))
-            .transpose()?
-            .unwrap_or_default()
-        {
-            load(Some(&file), None, true)?;
         }
         if found.is_empty() {
             let why = problems
@@ -107,35 +100,44 @@ impl Roots {
     }
 }
 
-/// The certificate with which a server's folder says that one proves oneself.
+/// What a server's folder says: `*.crt` for authorities, and the first `NAME.cert` with its `NAME.key`.
 ///
 /// # Errors
-/// When there is a certificate without its key or a key without its certificate, or they can't be read.
-pub(super) fn client_certificate(folder: &Path) -> Result<Option<ClientCert>, HttpError> {
+/// When there is a certificate without its key or a key without its certificate, or the folder can't be read.
+pub(super) fn identity_of(folder: &Path) -> Result<Identity, HttpError> {
     let wrong = |path: &Path, why: &str| HttpError::Roots(format!("`{}`: {why}", path.display()));
-    let read = |path: &Path| std::fs::read(path).map_err(|error| wrong(path, &error.to_string()));
     if let Some(key) = files_of(folder, "key")?
         .iter()
         .find(|key| !key.with_extension("cert").is_file())
     {
         return Err(wrong(key, "the certificate `.cert` beside it is missing"));
     }
-    let Some(path) = files_of(folder, "cert")?.into_iter().next() else {
-        return Ok(None);
-    };
+    let certificate = files_of(folder, "cert")?.into_iter().next();
+    Ok(Identity {
+        authorities: files_of(folder, "crt")?,
+        pair: certificate.map(|path| (path.clone(), path.with_extension("key"))),
+    })
+}
+
+/// The certificate with which one proves oneself.
+///
+/// # Errors
+/// When it or its key can't be read.
+pub(super) fn client_certificate(path: &Path, key: &Path) -> Result<ClientCert, HttpError> {
+    let wrong = |path: &Path, why: &str| HttpError::Roots(format!("`{}`: {why}", path.display()));
+    let read = |path: &Path| std::fs::read(path).map_err(|error| wrong(path, &error.to_string()));
     let mut chain = Vec::new();
-    for item in ureq::tls::parse_pem(&read(&path)?) {
+    for item in ureq::tls::parse_pem(&read(path)?) {
         if let Ok(PemItem::Certificate(certificate)) = item {
             chain.push(certificate);
         }
     }
     if chain.is_empty() {
-        return Err(wrong(&path, "it has no certificate"));
+        return Err(wrong(path, "it has no certificate"));
     }
-    let key = path.with_extension("key");
     // The error would show what is in the file.
-    let parsed = PrivateKey::from_pem(&read(&key)?).map_err(|_| wrong(&key, "it has no key"))?;
-    Ok(Some(ClientCert::new_with_certs(&chain, parsed)))
+    let parsed = PrivateKey::from_pem(&read(key)?).map_err(|_| wrong(key, "it has no key"))?;
+    Ok(ClientCert::new_with_certs(&chain, parsed))
 }
 
 /// Files of a folder with an ending, in the order of their names.

@@ -2,6 +2,7 @@
 
 use super::challenge::{self, Challenge};
 use super::credentials::Login;
+use super::route::whole;
 use super::{Registries, RegistryError};
 use crate::http::{Method, Request, Response, Url};
 use crate::oci::Reference;
@@ -138,7 +139,7 @@ impl Registries {
         let (Some(_), Some(Login::Password { user, password })) = (of("basic"), login) else {
             return Ok(None);
         };
-        if !url.is_secure() && !url.is_loopback() && !self.is_insecure(image.registry()) {
+        if !url.is_secure() && !url.is_loopback() && !self.is_insecure(&whole(image)) {
             return Err(failed(image, "the registry asks for a password without TLS"));
         }
         Ok(Some(crate::http::basic(&user, &password)))
@@ -153,7 +154,7 @@ impl Registries {
     ) -> Result<String, RegistryError> {
         let realm = bearer.get("realm").unwrap_or_default();
         let url = Url::parse(realm)?;
-        if !url.is_secure() && !url.is_loopback() && !self.is_insecure(image.registry()) {
+        if !url.is_secure() && !url.is_loopback() && !self.is_insecure(&whole(image)) {
             return Err(failed(image, format!("its token server `{url}` does not use TLS")));
         }
         let usual = purpose.scopes(image.repository());

@@ -1,6 +1,7 @@
 //! Blobs: from a registry into the store, checked.
 
 use super::pull::refused;
+use super::route::Wanted;
 use super::{Registries, RegistryError};
 use crate::digest::{BlobDigest, NotTheBlob};
 use crate::http::{Method, Resume, download};
@@ -18,7 +19,13 @@ impl Registries {
         if store.blob_size(&blob.digest)? == Some(blob.size) {
             return Ok(());
         }
-        self.receive(image, blob, store.blob_writer()?, store)
+        loop {
+            match self.receive(image, blob, store.blob_writer()?, store) {
+                // There is one mirror less to ask now.
+                Err(error) if error.is_of_mirror() => {}
+                other => return other,
+            }
+        }
     }
 
     /// The same, while `read` reads the blob as it arrives. What it reads is proven when this returns, and its reader
@@ -51,6 +58,9 @@ impl Registries {
     }
 
     /// Fetches a blob to its end, and gives it its name when it is the one that was asked for.
+    ///
+    /// # Errors
+    /// [`RegistryError::Mirror`] when it may work the next time.
     fn receive(
         &self,
         image: &Reference,
@@ -59,20 +69,25 @@ impl Registries {
         store: &Store,
     ) -> Result<(), RegistryError> {
         let name = format!("{}@{}", image.repository(), blob.digest);
-        let request = self.request(Method::Get, image, &format!("blobs/{}", blob.digest))?;
-        let first = self.ask(image, &request)?;
-        if first.status != 200 {
-            return Err(refused(&name, first));
-        }
-        download(first, &Resume::Always, &mut writer, blob.size, |headers| {
+        let request = |place: &Reference| self.request(Method::Get, place, &format!("blobs/{}", blob.digest));
+        let found = self.anywhere(image, Wanted::Blob, |place| {
+            let response = self.ask(place, &request(place)?)?;
+            match response.status {
+                200 => Ok(Some(response)),
+                _ => Err(refused(&name, response)),
+            }
+        })?;
+        let (first, place) = found.ok_or_else(|| RegistryError::NoPlace(image.to_string()))?;
+        let request = request(&place)?;
+        let received = download(first, &Resume::Always, &mut writer, blob.size, |headers| {
             let again = headers.iter().fold(request.clone(), |request, (name, value)| {
                 request.header(name, value.clone())
             });
-            self.ask(image, &again)
-        })?;
-        writer
-            .finish_expecting(&blob.digest, blob.size)
-            .map_err(|error| match error {
+            self.ask(&place, &again)
+        });
+        let kept = received.and_then(|_| {
+            let kept = writer.finish_expecting(&blob.digest, blob.size);
+            kept.map_err(|error| match error {
                 StoreError::Blob(why @ (NotTheBlob::Size { .. } | NotTheBlob::Digest { .. })) => {
                     RegistryError::Damaged {
                         name,
@@ -80,8 +95,21 @@ impl Registries {
                     }
                 }
                 other => other.into(),
-            })?;
-        self.seen(image, &blob.digest, store)
+            })
+        });
+        match kept {
+            Err(error @ (RegistryError::Http(_) | RegistryError::Damaged { .. }))
+                if !error.is_stopped() && place != self.origin_of(image)? =>
+            {
+                self.mistrust(&place, &error);
+                Err(RegistryError::Mirror {
+                    mirror: place.registry().to_owned(),
+                    source: Box::new(error),
+                })
+            }
+            Err(error) => Err(error),
+            Ok(()) => self.seen(&place, &blob.digest, store),
+        }
     }
 
     fn turn(&self, digest: &BlobDigest) -> Arc<Mutex<()>> {

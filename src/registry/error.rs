@@ -75,6 +75,34 @@ pub enum RegistryError {
         /// What is wrong with it.
         source: OciError,
     },
+    /// An image that may not be had.
+    #[error("`{name}` is blocked: the configuration of registries forbids images of `{prefix}`")]
+    Blocked {
+        /// What was asked for.
+        name: String,
+        /// What is forbidden.
+        prefix: String,
+    },
+    /// A name that can't be asked for where a route leads.
+    #[error("the configuration of registries leads to `{0}`, which is no name of an image")]
+    NoPlace(String),
+    /// Neither the registry nor its mirrors have it.
+    #[error("{source}; its mirrors were asked before: {}", .mirrors.join("; "))]
+    Nowhere {
+        /// What the registry itself said.
+        #[source]
+        source: Box<Self>,
+        /// What its mirrors said.
+        mirrors: Vec<String>,
+    },
+    /// A mirror failed when it had begun to send; it is not asked again.
+    #[error("the mirror `{mirror}` failed")]
+    Mirror {
+        /// Which.
+        mirror: String,
+        /// How.
+        source: Box<Self>,
+    },
     /// A text that names no registry.
     #[error("`{0}` is not the host of a registry, with or without a port")]
     NoRegistry(String),
@@ -102,14 +130,27 @@ pub enum RegistryError {
 impl RegistryError {
     /// What may help.
     pub fn advice(&self) -> Option<String> {
-        match self {
+        match self.root() {
             Self::Denied { .. } => Some("log in with `varve login REGISTRY`, as somebody who may do this".to_owned()),
             _ => None,
         }
     }
 
+    /// What is wrong, whoever else was asked.
+    pub fn root(&self) -> &Self {
+        match self {
+            Self::Nowhere { source, .. } | Self::Mirror { source, .. } => source.root(),
+            other => other,
+        }
+    }
+
     /// Whether the build was cancelled, and nothing is wrong.
     pub fn is_stopped(&self) -> bool {
-        matches!(self, Self::Http(HttpError::Stopped))
+        matches!(self.root(), Self::Http(HttpError::Stopped))
+    }
+
+    /// Whether the same may be had from somebody else by now.
+    pub fn is_of_mirror(&self) -> bool {
+        matches!(self, Self::Mirror { .. })
     }
 }

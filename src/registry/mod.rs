@@ -17,6 +17,7 @@ mod login;
 mod pull;
 mod push;
 mod remember;
+mod route;
 mod upload;
 
 #[cfg(test)]
@@ -28,11 +29,13 @@ pub use login::Kept;
 pub use pull::Pulled;
 pub use push::{Arrival, Parcel, Part, PartBytes, Pushed};
 pub use remember::origin;
+pub use route::{Mirror, Route, Serves};
 
 use crate::digest::BlobDigest;
 use crate::http::{Client, Method, Request, Url};
 use crate::oci::Reference;
 use auth::Tokens;
+use route::{Silent, whole};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -44,6 +47,8 @@ pub struct Settings {
     pub insecure: Vec<String>,
     /// Users and passwords.
     pub credentials: Credentials,
+    /// Mirrors and the like, whose places were checked ([`Route::check`]).
+    pub routes: Vec<Route>,
 }
 
 /// All registries of one build: tokens are asked for once, and a blob is fetched by one thread at a time.
@@ -57,6 +62,7 @@ struct Inner {
     settings: Settings,
     tokens: Tokens,
     fetching: Mutex<BTreeMap<BlobDigest, Arc<Mutex<()>>>>,
+    silent: Silent,
 }
 
 impl Registries {
@@ -67,25 +73,23 @@ impl Registries {
             settings,
             tokens: Tokens::default(),
             fetching: Mutex::default(),
+            silent: Silent::default(),
         }))
     }
 
-    /// A request to the registry of an image; `what` is what follows the repository.
+    /// A request to the registry that stands in a name, whatever routes say; `what` is what follows the repository.
     fn request(&self, method: Method, image: &Reference, what: &str) -> Result<Request, RegistryError> {
-        let url = self.address(image.registry(), &format!("/v2/{}/{what}", image.repository()))?;
-        Ok(Request::new(method, url))
+        let path = format!("/v2/{}/{what}", image.repository());
+        Ok(Request::new(method, self.address(&whole(image), &path)?))
     }
 
-    /// An address of a registry.
-    fn address(&self, registry: &str, path: &str) -> Result<Url, RegistryError> {
-        let host = if registry == DOCKER { DOCKER_HOST } else { registry };
+    /// An address of a registry, for one of its repositories or itself.
+    fn address(&self, place: &str, path: &str) -> Result<Url, RegistryError> {
+        let registry = place.split('/').next().unwrap_or(place);
+        let host = host_of(registry);
         let url = Url::of(true, host, path)?;
-        let plain = self.is_insecure(registry) || (url.is_loopback() && !self.0.client.knows(&url));
+        let plain = self.is_insecure(place) || (url.is_loopback() && !self.0.client.knows(&url));
         Ok(if plain { Url::of(false, host, path)? } else { url })
-    }
-
-    fn is_insecure(&self, registry: &str) -> bool {
-        self.0.settings.insecure.iter().any(|it| it == registry)
     }
 }
 
@@ -95,6 +99,11 @@ impl fmt::Debug for Registries {
             .field("settings", &self.0.settings)
             .finish_non_exhaustive()
     }
+}
+
+/// Where a registry's API is: the host and port, by the registry's name.
+pub fn host_of(registry: &str) -> &str {
+    if registry == DOCKER { DOCKER_HOST } else { registry }
 }
 
 /// The registry of names that name none.

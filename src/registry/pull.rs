@@ -1,5 +1,6 @@
 //! From the name of an image to its documents.
 
+use super::route::Wanted;
 use super::{Registries, RegistryError};
 use crate::digest::{BlobDigest, Sha256};
 use crate::http::{Method, Response};
@@ -103,6 +104,11 @@ impl Registries {
 
     /// The digest of what a name leads to, without reading it; `None` when the registry does not tell.
     pub(super) fn digest_of(&self, image: &Reference) -> Result<Option<BlobDigest>, RegistryError> {
+        let found = self.anywhere(image, Wanted::Document, |place| self.digest_at(place))?;
+        Ok(found.map(|(digest, _)| digest))
+    }
+
+    fn digest_at(&self, image: &Reference) -> Result<Option<BlobDigest>, RegistryError> {
         let tag = image.tag_or_latest().unwrap_or("latest");
         let request = self.request(Method::Head, image, &format!("manifests/{tag}"))?;
         let response = self.ask(image, &request.header("accept", ACCEPT.join(", ")))?;
@@ -115,6 +121,19 @@ impl Registries {
     }
 
     fn document(&self, image: &Reference, which: &str, digest: Option<&BlobDigest>) -> Result<Document, RegistryError> {
+        let found = self.anywhere(image, Wanted::Document, |place| {
+            self.document_at(place, which, digest).map(Some)
+        })?;
+        let (document, _) = found.ok_or_else(|| RegistryError::NoPlace(image.to_string()))?;
+        Ok(document)
+    }
+
+    fn document_at(
+        &self,
+        image: &Reference,
+        which: &str,
+        digest: Option<&BlobDigest>,
+    ) -> Result<Document, RegistryError> {
         let request = self
             .request(Method::Get, image, &format!("manifests/{which}"))?
             .header("accept", ACCEPT.join(", "));

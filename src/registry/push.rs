@@ -127,14 +127,15 @@ impl Registries {
                 false => name.clone().or_latest(),
             };
             tell(Pushed::Began(target.clone()));
-            let known = self.has_manifest(&target, &digest, &parcel.media_type)?;
+            let (place, repository) = (self.origin_of(&target)?, self.origin_of(&repository)?);
+            let known = self.has_manifest(&place, &digest, &parcel.media_type)?;
             if !known {
                 if !filled.contains(&repository) {
                     self.fill_below(parcel, &repository, store, tell)?;
                     self.fill(parcel, &repository, store, tell)?;
-                    filled.insert(repository.clone());
+                    filled.insert(repository);
                 }
-                self.put_manifest(&target, &digest, parcel)?;
+                self.put_manifest(&place, &digest, parcel)?;
             }
             let name = target.with_digest(digest);
             tell(Pushed::Done { name, known });

@@ -36,6 +36,7 @@ mod lint_peers;
 mod lint_settings;
 mod lsp;
 mod matrix;
+mod mirrors;
 mod mounts;
 mod network;
 mod outputs;

@@ -1,6 +1,6 @@
 //! What can be typed to work with images.
 
-use crate::cli::arguments::{BuildArguments, StoreArguments};
+use crate::cli::arguments::{BuildArguments, ServerArguments, StoreArguments};
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -178,13 +178,8 @@ pub(in crate::cli) struct PullArguments {
     #[arg(short = 'q', long)]
     pub(super) quiet: bool,
 
-    /// Registry that is spoken to without TLS, as HOST[:PORT]; those on this machine always are; repeatable
-    #[arg(long = "insecure-registry", value_name = "HOST")]
-    pub(super) insecure_registries: Vec<String>,
-
-    /// File with certificates of further authorities to trust, in PEM form; repeatable
-    #[arg(long = "ca-cert", value_name = "FILE")]
-    pub(super) ca_certs: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) servers: ServerArguments,
 
     /// Names, as NAME[:TAG|@DIGEST]
     #[arg(value_name = "NAME", required = true)]

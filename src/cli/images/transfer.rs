@@ -20,10 +20,11 @@ pub(super) fn pull(arguments: &PullArguments, cancel: &Arc<Cancel>) -> Result<Ex
     let machine = Machine::enter(arguments.store.root.as_deref())?;
     let _signals = machine::cancel_on_signals(cancel)?;
     let store = machine.store()?;
-    let client = Client::new(network::http(&arguments.ca_certs));
+    let (http, registries) = network::servers(&arguments.servers)?;
+    let client = Client::new(http);
     let stopped = client.clone();
     let _stops = cancel.on_cancel(move || stopped.stop());
-    let registries = Registries::new(client, network::registries(&arguments.insecure_registries));
+    let registries = Registries::new(client, registries);
     each(&arguments.names, |text| {
         let name: Reference = text
             .parse()
@@ -74,7 +75,7 @@ pub(super) fn save(arguments: &SaveArguments, cancel: &Arc<Cancel>) -> Result<Ex
         SaveFormat::Docker => ArchiveForm::Docker,
         SaveFormat::Oci => ArchiveForm::Oci,
     };
-    let registries = Registries::new(Client::new(network::http(&[])), network::registries(&[]));
+    let registries = network::usual()?;
     let cancelled = || cancel.is_cancelled();
     let compression = Compression::GZIP;
     images::save(&store, &chosen, form, compression, destination, &registries, &cancelled)
@@ -127,7 +128,7 @@ fn told(error: &ImagesError, cancel: &Cancel) -> Failure {
         };
     }
     let mut failure = failed(error);
-    if matches!(error, ImagesError::Registry(RegistryError::Denied { .. })) {
+    if matches!(error, ImagesError::Registry(error) if matches!(error.root(), RegistryError::Denied { .. })) {
         failure
             .text
             .push_str("\nhelp: a private image needs a login: `docker login`, `podman login`, or `REGISTRY_AUTH_FILE`");

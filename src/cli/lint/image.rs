@@ -5,14 +5,12 @@ use crate::cli::failure::{Exit, Failure};
 use crate::cli::machine::Machine;
 use crate::cli::{network, note};
 use crate::execute::{BaseImage, Stack, Tree, TreeLayer};
-use crate::http::Client;
 use crate::layer::View;
 use crate::lint::Level;
 use crate::lint::config::Settings;
 use crate::lint::formats::Linted;
 use crate::lint::image::{Image, lint_image};
 use crate::oci::{Layout, Platform};
-use crate::registry::Registries;
 use crate::store::Store;
 use std::path::Path;
 use std::sync::Arc;
@@ -92,7 +90,7 @@ fn find(store: &Store, text: &str) -> Result<BaseImage, Failure> {
         ))
     })?;
     // A base image that was pulled may lack layers that no build needed.
-    let registries = Registries::new(Client::new(network::http(&[])), network::registries(&[]));
+    let registries = network::usual()?;
     found.from_registry(&registries, store).map_err(|error| caused(&error))
 }
 
