@@ -63,7 +63,7 @@ fn whoever_fails_is_passed_over() {
     let (good, layer) = shelf("real/team/base:v1");
     let mut liar = Shelf::default();
     // It has all the documents, and other bytes for the layer.
-    let image = liar.image(&[layer.clone()]);
+    let image = liar.image(std::slice::from_ref(&layer));
     liar.tag("lie/team/base:v1", &image);
     let wanted = crate::support::shelf::digest(&layer.packed);
     let bad = Layer::gzip(&["f=changed"]).packed;
