@@ -16,6 +16,7 @@ pub mod format;
 pub mod git;
 pub mod http;
 pub mod images;
+pub mod inventory;
 pub mod layer;
 pub mod lint;
 pub mod lsp;
