@@ -3,6 +3,7 @@
 //! `docs/ARCHITECTURE.md` lists these rooms with what each may import; `tests/architecture.rs` holds them to it.
 
 pub mod agent;
+pub mod attest;
 pub mod build;
 pub mod cache;
 pub mod cli;
