@@ -1,7 +1,8 @@
 //! Speaks to OCI registries: a reference to a digest, a digest to stored blobs.
 //!
 //! Enter by [`Registries::pull`]: the name of an image in, a [`Pulled`] out, whose manifest and config are in the store;
-//! [`Pulled::fetch`] brings its layers, when somebody wants them. [`Registries::push`] takes a [`Parcel`] to a name.
+//! [`Pulled::fetch`] brings its layers, when somebody wants them. [`Registries::push`] takes a [`Parcel`] to a name, and
+//! [`Registries::refer`] one that refers to another.
 //! [`Registries::login`] tries a password before [`Credentials::keep`] writes it down.
 //!
 //! Invariant: what gets a name in the store has the digest and size that its descriptor claims. Passwords go to the
@@ -16,6 +17,7 @@ mod error;
 mod login;
 mod pull;
 mod push;
+mod referrers;
 mod remember;
 mod route;
 mod upload;
@@ -28,6 +30,7 @@ pub use error::RegistryError;
 pub use login::Kept;
 pub use pull::Pulled;
 pub use push::{Arrival, Parcel, Part, PartBytes, Pushed};
+pub use referrers::Found;
 pub use remember::origin;
 pub use route::{Mirror, Route, Serves};
 

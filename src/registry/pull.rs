@@ -36,10 +36,10 @@ const ACCEPT: [&str; 4] = [
 ];
 
 /// A document, and where it stands.
-struct Document {
+pub(super) struct Document {
     digest: BlobDigest,
-    kind: Kind,
-    bytes: Vec<u8>,
+    pub(super) kind: Kind,
+    pub(super) bytes: Vec<u8>,
 }
 
 impl Registries {
@@ -120,7 +120,12 @@ impl Registries {
             .and_then(|it| it.trim().parse().ok()))
     }
 
-    fn document(&self, image: &Reference, which: &str, digest: Option<&BlobDigest>) -> Result<Document, RegistryError> {
+    pub(super) fn document(
+        &self,
+        image: &Reference,
+        which: &str,
+        digest: Option<&BlobDigest>,
+    ) -> Result<Document, RegistryError> {
         let found = self.anywhere(image, Wanted::Document, |place| {
             self.document_at(place, which, digest).map(Some)
         })?;
@@ -128,7 +133,7 @@ impl Registries {
         Ok(document)
     }
 
-    fn document_at(
+    pub(super) fn document_at(
         &self,
         image: &Reference,
         which: &str,

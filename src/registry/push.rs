@@ -163,7 +163,12 @@ impl Registries {
         Ok(())
     }
 
-    fn has_manifest(&self, target: &Reference, digest: &BlobDigest, media_type: &str) -> Result<bool, RegistryError> {
+    pub(super) fn has_manifest(
+        &self,
+        target: &Reference,
+        digest: &BlobDigest,
+        media_type: &str,
+    ) -> Result<bool, RegistryError> {
         let request = self
             .request(Method::Head, target, &format!("manifests/{}", which(target)))?
             .header("accept", media_type);
@@ -172,7 +177,13 @@ impl Registries {
         Ok(response.status == 200 && told.and_then(|it| it.parse().ok()) == Some(*digest))
     }
 
-    fn put_manifest(&self, target: &Reference, digest: &BlobDigest, parcel: &Parcel) -> Result<(), RegistryError> {
+    /// Puts a manifest in its place; says to which other one the registry knows now that it refers.
+    pub(super) fn put_manifest(
+        &self,
+        target: &Reference,
+        digest: &BlobDigest,
+        parcel: &Parcel,
+    ) -> Result<Option<BlobDigest>, RegistryError> {
         let request = self
             .request(Method::Put, target, &format!("manifests/{}", which(target)))?
             .header("content-type", &parcel.media_type)
@@ -181,18 +192,21 @@ impl Registries {
         if !matches!(response.status, 200..=204) {
             return Err(not_taken(format!("the manifest of `{target}`"), target, response));
         }
-        let told = response.header("docker-content-digest");
-        match told.and_then(|it| it.trim().parse::<BlobDigest>().ok()) {
+        let digest_in = |header| {
+            let told: Option<&str> = response.header(header);
+            told.and_then(|it| it.trim().parse::<BlobDigest>().ok())
+        };
+        match digest_in("docker-content-digest") {
             Some(told) if told != *digest => Err(RegistryError::NotTaken {
                 what: format!("the manifest of `{target}` as it is"),
                 why: format!("it was sent as `{digest}` and is kept as `{told}`"),
             }),
-            _ => Ok(()),
+            _ => Ok(digest_in("oci-subject")),
         }
     }
 
     /// Ensures that a repository has all that an image's manifest names.
-    fn fill(
+    pub(super) fn fill(
         &self,
         parcel: &Parcel,
         repository: &Reference,

@@ -2,4 +2,5 @@
 
 mod pulls;
 mod pushes;
+mod referring;
 mod registry;

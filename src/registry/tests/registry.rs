@@ -148,9 +148,12 @@ impl Content {
             return Answer::new(201, "");
         }
         if let (Some((_, which)), "PUT") = (rest.split_once("/manifests/"), &asked.method[..]) {
-            let manifest = Manifest::from_bytes(&asked.bytes).unwrap();
+            let named = match Manifest::from_bytes(&asked.bytes) {
+                Ok(manifest) => [manifest.layers, vec![manifest.config]].concat(),
+                Err(_) => Index::from_bytes(&asked.bytes).unwrap().manifests,
+            };
             let lacks = |it: &Descriptor| !self.blobs.contains_key(&it.digest.to_string());
-            if manifest.layers.iter().chain([&manifest.config]).any(lacks) {
+            if named.iter().any(lacks) {
                 return Answer::new(400, r#"{"errors":[{"code":"MANIFEST_BLOB_UNKNOWN"}]}"#);
             }
             let descriptor = self.put(asked.header("content-type").unwrap(), &asked.bytes);
