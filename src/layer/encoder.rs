@@ -1,6 +1,7 @@
 //! Writes a layer's bytes: compressed on all cores, and named before and after.
 
 use super::compression::Compression;
+use super::deflate::Deflater;
 use crate::digest::{BlobDigest, DiffId, Sha256};
 use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded};
 use std::collections::VecDeque;
@@ -44,8 +45,14 @@ pub struct LayerEncoder<W: Write> {
     out: W,
 }
 
-/// Buffers that are used again: a fresh one costs as much as hashing it.
-type Pool = Arc<Mutex<Vec<Vec<u8>>>>;
+/// What is used again, because a fresh one costs as much as hashing it.
+type Pool = Arc<Used>;
+
+#[derive(Debug, Default)]
+struct Used {
+    buffers: Mutex<Vec<Vec<u8>>>,
+    deflaters: Mutex<Vec<Deflater>>,
+}
 
 /// A buffer that goes back to its pool.
 #[derive(Debug)]
@@ -56,7 +63,7 @@ struct Block {
 
 impl Block {
     fn new(pool: &Pool, size: usize) -> Self {
-        let used = pool.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let used = pool.buffers.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut bytes = used.unwrap_or_default();
         bytes.clear();
         bytes.reserve_exact(size);
@@ -73,7 +80,8 @@ impl Drop for Block {
         if bytes.capacity() == 0 {
             return;
         }
-        self.pool.lock().unwrap_or_else(PoisonError::into_inner).push(bytes);
+        let mut buffers = self.pool.buffers.lock().unwrap_or_else(PoisonError::into_inner);
+        buffers.push(bytes);
     }
 }
 
@@ -184,7 +192,7 @@ impl<W: Write> LayerEncoder<W> {
         let pool = Arc::clone(&self.pool);
         let work = move || {
             let output = Block::new(&pool, 0);
-            let _ = sender.send(compress(compression, &block.bytes, output));
+            let _ = sender.send(compress(compression, &block.bytes, output, &pool));
         };
         match &self.threads {
             Some(threads) => threads.spawn(work),
@@ -267,10 +275,18 @@ fn in_flight(threads: usize, block_size: usize) -> usize {
     (threads + 1).min(((16 << 20) / block_size).max(2))
 }
 
-fn compress(compression: Compression, bytes: &[u8], mut output: Block) -> io::Result<Vec<u8>> {
+fn compress(compression: Compression, bytes: &[u8], mut output: Block, used: &Used) -> io::Result<Vec<u8>> {
     let mut output = mem::take(&mut output.bytes);
     match compression {
         Compression::None => output.extend_from_slice(bytes),
+        Compression::GZIP => {
+            let kept = used.deflaters.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let mut deflater = kept.unwrap_or_else(Deflater::new);
+            output.reserve(bytes.len());
+            deflater.gzip(bytes, &mut output);
+            let mut deflaters = used.deflaters.lock().unwrap_or_else(PoisonError::into_inner);
+            deflaters.push(deflater);
+        }
         Compression::Gzip { level } => {
             let level = libdeflater::CompressionLvl::new(level).map_err(|_| io::Error::other("no such level"))?;
             let mut compressor = libdeflater::Compressor::new(level);

@@ -10,6 +10,7 @@
 mod codec;
 mod compression;
 mod content;
+mod deflate;
 mod disk;
 mod encoder;
 mod entry;

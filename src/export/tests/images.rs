@@ -171,7 +171,11 @@ fn a_layer_is_compressed_once() {
         unreachable!()
     };
     let record = bench.store.layer_of(content).unwrap().unwrap();
-    let (digest, _) = bench.store.blob_of(&record.diff_id, "gzip-1").unwrap().unwrap();
+    let (digest, _) = bench
+        .store
+        .blob_of(&record.diff_id, &Compression::GZIP.name())
+        .unwrap()
+        .unwrap();
     bench.store.discard_blob(&digest).unwrap();
     bench.export(
         &image,
