@@ -92,7 +92,7 @@ pub(super) fn wanted(request: &Request, graph: &Graph) -> Vec<Compression> {
     wanted
 }
 
-/// The steps that the target's root file system is made of, without its last.
+/// The steps that the targets' root file systems are made of, without their last ones.
 fn below(graph: &Graph) -> BTreeSet<StepId> {
     let root_of = |step: &StepId| {
         let mut edges = graph.steps.edges_directed(*step, Direction::Incoming);
@@ -100,7 +100,10 @@ fn below(graph: &Graph) -> BTreeSet<StepId> {
             .find(|edge| *edge.weight() == Need::Root)
             .map(|edge| edge.source())
     };
-    std::iter::successors(root_of(&graph.target.step), root_of).collect()
+    let targets = graph.targets().map(|target| target.step);
+    targets
+        .flat_map(|last| std::iter::successors(root_of(&last), root_of))
+        .collect()
 }
 
 #[cfg(test)]
@@ -116,6 +119,8 @@ mod tests {
             steps.add_node(Step {
                 op: Op::Base(Base::Scratch),
                 stage: String::new(),
+                platform: Default::default(),
+                shown_platform: None,
                 position: (1, line),
                 title: String::new(),
                 span: None,
@@ -135,8 +140,10 @@ mod tests {
             target: Target {
                 step: last,
                 config: Default::default(),
+                platform: Default::default(),
                 history: Vec::new(),
             },
+            others: Vec::new(),
             source_date_epoch: None,
             outline: Outline::default(),
         };

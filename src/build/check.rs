@@ -1,7 +1,7 @@
 //! What BuildKit's checks say about a Dockerfile, before a build of it and instead of one.
 
 use super::load::Loader;
-use super::prepare::{Given, planned_contexts, questions, stopping, target_platform};
+use super::prepare::{Given, planned_contexts, questions, stopping, target_platforms};
 use super::request::Request;
 use super::resolver::{Resolver, Unresolved, planned};
 use super::{BuildError, Progress, Pull, read};
@@ -62,7 +62,7 @@ pub fn check(
         ..
     } = read::read(&mut request, &loader)?;
     let parsed = dockerfile::parse(source.text());
-    let target = target_platform(&request)?;
+    let target = target_platforms(&request)?.swap_remove(0);
     let mut bases = execute::Bases::default();
     let mut errors: Vec<Diagnostic> = parsed.diagnostics.clone();
     errors.retain(|diagnostic| diagnostic.severity == Severity::Error);

@@ -7,7 +7,7 @@ use crate::export::{self, Epoch, Exported, HistoryLine, Image, LayerPlace, Layer
 use crate::layer::{Host, Time};
 use crate::oci::media::Family;
 use crate::oci::{Descriptor, Platform};
-use crate::plan::Graph;
+use crate::plan::{Graph, Target};
 use crate::registry::Registries;
 use crate::schedule::{Cancel, Results};
 use crate::store::Store;
@@ -19,7 +19,7 @@ pub(super) struct HandOut<'a> {
     pub(super) store: &'a Store,
     pub(super) host: &'a Host,
     pub(super) stacks: &'a Stacks,
-    pub(super) platform: &'a Platform,
+    pub(super) platforms: &'a [Platform],
     pub(super) registries: &'a Registries,
     pub(super) graph: &'a Graph,
     pub(super) results: &'a Results<Tree>,
@@ -46,39 +46,39 @@ impl HandOut<'_> {
         if !to_store && pushes.is_empty() && outputs.iter().all(|output| output.kind == OutputKind::Nothing) {
             return Ok(Exported::default());
         }
-        let tree = self.results.get(self.graph.target.step);
-        let tree = tree.ok_or(BuildError::Cancelled)?;
+        let trees = self.graph.targets().map(|target| self.results.get(target.step));
+        let trees: Vec<&Arc<Tree>> = trees.collect::<Option<_>>().ok_or(BuildError::Cancelled)?;
         // Where files are looked at, the base's must be there as files, whether a step needed them or not.
         let looks = |output: &Output| {
             matches!(output.kind, OutputKind::Tar | OutputKind::Local)
                 || self.epoch(output).is_some_and(|epoch| epoch.rewrites())
         };
         if outputs.iter().chain(&pushes).any(looks) {
-            self.stacks.of(tree, self.store, self.host)?;
+            for tree in &trees {
+                self.stacks.of(tree, self.store, self.host)?;
+            }
         }
         let lazy = far_only && !pushes.iter().any(|output| output.force_compression || looks(output));
-        let mut image = self.image(tree, lazy)?;
+        let images = self.graph.targets().zip(&trees);
+        let mut images: Vec<Image> = images
+            .map(|(target, tree)| self.image(target, tree, lazy))
+            .collect::<Result<_, _>>()?;
         let mut first = Exported::default();
-        let mut of_store = Options {
-            epoch: self.graph.source_date_epoch.map(|seconds| Epoch::new(seconds, false)),
-            ..Options::default()
-        };
-        let mut notes = Vec::new();
+        let mut of_store = None;
         for mut output in outputs {
             self.warn(&output);
             if matches!(output.kind, OutputKind::Nothing | OutputKind::Store) {
                 if output.kind == OutputKind::Store {
-                    of_store = self.options(&output, request);
-                    of_store.keep_manifest = !output.is_usual();
-                    notes.append(&mut output.annotations);
+                    of_store = Some(output);
+                    continue;
                 }
                 request.tags.append(&mut output.names);
                 continue;
             }
-            let options = self.options(&output, request);
+            let (members, options) = self.members(&images, &output, request)?;
             let mut stream = None;
             let out = self.form(&mut output, &mut stream)?;
-            let exported = self.export(&self.member(&image, &output, request)?, out, &options)?;
+            let exported = self.export(&members, out, &options)?;
             (self.progress)(Progress::Exported);
             for path in &exported.skipped {
                 let text = format!(
@@ -91,26 +91,22 @@ impl HandOut<'_> {
         }
         if to_store {
             // An image of the store must not need the layout that its base came from.
-            self.keep_bases(tree, &mut image)?;
-            of_store.names.clone_from(&request.tags);
-            let notes = notes.iter().chain(&request.annotations);
-            let member = Member {
-                annotations: annotations::of_image(notes, self.platform)?,
-                ..Member::plain(&image)
-            };
-            keep_first(&mut first, self.export(&member, export::Output::Image, &of_store)?);
+            for (tree, image) in trees.iter().zip(&mut images) {
+                self.keep_bases(tree, image)?;
+            }
+            keep_first(&mut first, self.to_store(&images, of_store, request)?);
         }
         // At the end: whatever a registry says, the rest is done.
         for output in pushes {
             self.warn(&output);
-            let options = self.options(&output, request);
+            let (members, options) = self.members(&images, &output, request)?;
             let tell = |pushed| (self.progress)(Progress::Pushed(pushed));
             let out = export::Output::Registry {
                 registries: self.registries,
                 by_digest: output.by_digest,
                 tell: &tell,
             };
-            let exported = self.export(&self.member(&image, &output, request)?, out, &options)?;
+            let exported = self.export(&members, out, &options)?;
             request.tags.extend(output.names);
             keep_first(&mut first, exported);
         }
@@ -125,9 +121,34 @@ impl HandOut<'_> {
         }
     }
 
-    fn export(&self, member: &Member<'_>, out: export::Output<'_>, options: &Options) -> Result<Exported, BuildError> {
+    /// Puts the images into the store, under their names and those of the output that is the store.
+    fn to_store(
+        &self,
+        images: &[Image],
+        output: Option<Output>,
+        request: &mut Request,
+    ) -> Result<Exported, BuildError> {
+        let mut output = output.unwrap_or_else(|| Output::new(OutputKind::Store, None));
+        let prefix = output.dangling_prefix.take();
+        let (members, mut options) = self.members(images, &output, request)?;
+        request.tags.append(&mut output.names);
+        options.keep_manifest = request.needs_manifest || !output.is_usual();
+        match (options.names.is_empty(), prefix) {
+            (true, Some(prefix)) => options.canonical.push(prefix),
+            _ if output.name_canonical => options.canonical.clone_from(&options.names),
+            _ => {}
+        }
+        self.export(&members, export::Output::Image, &options)
+    }
+
+    fn export(
+        &self,
+        members: &[Member<'_>],
+        out: export::Output<'_>,
+        options: &Options,
+    ) -> Result<Exported, BuildError> {
         let cancelled = || self.cancel.is_cancelled();
-        let exported = export::export(self.store, std::slice::from_ref(member), out, options, &cancelled);
+        let exported = export::export(self.store, members, out, options, &cancelled);
         exported.map_err(|error| match error {
             _ if self.cancel.is_cancelled() => BuildError::Cancelled,
             error if is_broken_pipe(&error) => BuildError::BrokenPipe,
@@ -135,8 +156,21 @@ impl HandOut<'_> {
         })
     }
 
-    fn options(&self, output: &Output, request: &Request) -> Options {
-        Options {
+    /// The images with the notes that an output wants on them, and how they are handed out.
+    fn members<'i>(
+        &self,
+        images: &'i [Image],
+        output: &Output,
+        request: &Request,
+    ) -> Result<(Vec<Member<'i>>, Options), BuildError> {
+        let always_index = request.has_index(self.platforms);
+        let notes = output.annotations.iter().chain(&request.annotations);
+        let (notes, index) = annotations::sorted(notes, self.platforms, always_index)?;
+        let members = images.iter().zip(notes).map(|(image, annotations)| Member {
+            annotations,
+            ..Member::plain(image)
+        });
+        let options = Options {
             compression: output.compression,
             force_compression: output.force_compression,
             family: output
@@ -144,17 +178,12 @@ impl HandOut<'_> {
                 .map(|oci| if oci { Family::Oci } else { Family::Docker }),
             names: request.tags.iter().chain(&output.names).cloned().collect(),
             epoch: self.epoch(output),
+            index,
+            always_index,
+            split: output.platform_split,
             ..Options::default()
-        }
-    }
-
-    /// The image with the notes that an output wants on it.
-    fn member<'i>(&self, image: &'i Image, output: &Output, request: &Request) -> Result<Member<'i>, BuildError> {
-        let notes = output.annotations.iter().chain(&request.annotations);
-        Ok(Member {
-            annotations: annotations::of_image(notes, self.platform)?,
-            ..Member::plain(image)
-        })
+        };
+        Ok((members.collect(), options))
     }
 
     fn epoch(&self, output: &Output) -> Option<Epoch> {
@@ -198,8 +227,7 @@ impl HandOut<'_> {
     }
 
     /// The target as an image; with `lazy`, layers of its base that are in a registry only stay there.
-    fn image(&self, tree: &Tree, lazy: bool) -> Result<Image, BuildError> {
-        let target = &self.graph.target;
+    fn image(&self, target: &Target, tree: &Tree, lazy: bool) -> Result<Image, BuildError> {
         let time_of = |step| self.results.get(step).and_then(|tree: &Arc<Tree>| tree.created());
         let history: Vec<HistoryLine> = target
             .history

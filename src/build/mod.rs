@@ -9,6 +9,7 @@
 mod ahead;
 mod annotations;
 mod check;
+mod emulation;
 mod epoch;
 mod error;
 mod handout;
@@ -66,10 +67,11 @@ pub fn build(
         graph,
         bases,
         remotes,
-        platform,
+        platforms,
         registries,
         ..
     } = &planned;
+    emulation::check(graph, progress)?;
     progress(Progress::Planned(Arc::clone(graph)));
 
     let executor = Executor {
@@ -116,7 +118,7 @@ pub fn build(
         store,
         host,
         stacks: &executor.stacks,
-        platform,
+        platforms,
         registries,
         graph,
         results: &results,

@@ -2,11 +2,12 @@
 
 use super::load::{self, Loader};
 use super::resolver::{self, Resolver, Unresolved};
-use super::{BuildError, Progress, Request, annotations, check, epoch, read};
+use super::{BuildError, Output, OutputKind, Progress, Request, annotations, check, epoch, read};
 use crate::agent::Agents;
 use crate::diagnostic::{Diagnostic, Severity, Source, render};
 use crate::dockerfile::{self, Dockerfile, Parsed};
 use crate::execute::{Bases, Contexts, Remotes, Secret};
+use crate::export::ExportError;
 use crate::http::Client;
 use crate::layer::Host;
 use crate::oci::Platform;
@@ -58,7 +59,8 @@ pub(super) struct Planned<'a> {
     pub(super) graph: Arc<Graph>,
     pub(super) bases: Bases,
     pub(super) remotes: Remotes<'a>,
-    pub(super) platform: Platform,
+    /// What is built for, one or more.
+    pub(super) platforms: Vec<Platform>,
     pub(super) registries: Registries,
     _stops: OnCancel<'a>,
     _unpacked: Vec<Draft>,
@@ -81,9 +83,13 @@ impl<'a> Planned<'a> {
         cancel: &'a Cancel,
         progress: &(dyn Fn(Progress) + Sync),
     ) -> Result<Self, BuildError> {
-        let platform = target_platform(request)?;
-        let named_contexts = std::mem::take(&mut request.named_contexts);
-        request.named_contexts = resolver::for_platform(named_contexts, &platform);
+        let platforms = target_platforms(request)?;
+        refuse_impossible(request, &platforms)?;
+        // For several, the plan chooses for each.
+        if let [platform] = &platforms[..] {
+            let named_contexts = std::mem::take(&mut request.named_contexts);
+            request.named_contexts = resolver::for_platform(named_contexts, platform);
+        }
         let client = Client::new(request.http.clone());
         let stops = stopping(&client, cancel);
         let remotes = given.remotes(store, request, client.clone(), cancel);
@@ -96,10 +102,11 @@ impl<'a> Planned<'a> {
         };
         let (mut read, parsed) = parsed(&loader, request)?;
         // What can't be written is said before anything is built.
+        let has_index = request.has_index(&platforms);
         for output in &request.outputs {
-            annotations::of_image(&output.annotations, &platform)?;
+            annotations::sorted(&output.annotations, &platforms, has_index)?;
         }
-        annotations::of_image(&request.annotations, &platform)?;
+        annotations::sorted(&request.annotations, &platforms, has_index)?;
         let registries = Registries::new(client, request.registries.clone());
         let mut lowering = Lowering {
             store,
@@ -108,7 +115,7 @@ impl<'a> Planned<'a> {
             unpacked: &mut read.unpacked,
             loader: &loader,
             request,
-            platform: &platform,
+            platforms: &platforms,
             dockerfile: &parsed.dockerfile,
             source: &read.source,
         };
@@ -116,7 +123,7 @@ impl<'a> Planned<'a> {
         let mut failed = None;
         if checks == Checks::Told {
             let known = lowered.as_ref().ok().map(|(_, bases, _)| bases);
-            let checked = check::in_passing(&read.source, &parsed, request, &platform, lowering.contexts, known)?;
+            let checked = check::in_passing(&read.source, &parsed, request, &platforms[0], lowering.contexts, known)?;
             failed = checked.fails.then(|| BuildError::checks(&checked.findings));
             if !checked.findings.is_empty() {
                 progress(Progress::Checked(checked.findings));
@@ -137,7 +144,7 @@ impl<'a> Planned<'a> {
             graph: Arc::new(graph),
             bases,
             remotes,
-            platform,
+            platforms,
             registries,
             _stops: stops,
             _unpacked: read.unpacked,
@@ -161,7 +168,8 @@ pub(super) fn parsed(loader: &Loader<'_>, request: &mut Request) -> Result<(read
         return Ok((read, parsed));
     }
     let named_contexts = planned_contexts(request);
-    let questions = questions(request, &target_platform(request)?, &parsed.dockerfile, &named_contexts);
+    let platforms = target_platforms(request)?;
+    let questions = questions(request, &platforms[0], &parsed.dockerfile, &named_contexts);
     Err(BuildError::Dockerfile {
         diagnostics: plan::problems(&questions, errors),
         text: Box::new(read.source),
@@ -187,26 +195,51 @@ struct Lowering<'a> {
     unpacked: &'a mut Vec<Draft>,
     loader: &'a Loader<'a>,
     request: &'a Request,
-    platform: &'a Platform,
+    platforms: &'a [Platform],
     dockerfile: &'a Dockerfile,
     source: &'a Source,
 }
 
 impl Lowering<'_> {
-    /// Lowers until nothing is missing: triggers of a base may name further bases.
+    /// Lowers for each platform, and makes one graph of it; what is odd is said once.
     fn lower(&mut self) -> Result<(Graph, Bases, Vec<Diagnostic>), BuildError> {
+        let mut bases = Bases::default();
+        let mut graphs: Vec<Graph> = Vec::new();
+        let mut all: Vec<Diagnostic> = Vec::new();
+        for platform in self.platforms {
+            let (graph, warnings) = self.lower_for(platform, &mut bases)?;
+            if let Some(first) = graphs.first()
+                && first.source_date_epoch != graph.source_date_epoch
+            {
+                let why = "`SOURCE_DATE_EPOCH` is another moment for each platform: build for one at a time";
+                return Err(BuildError::Platform(why.to_owned()));
+            }
+            graphs.push(graph);
+            let is_new = |it: &Diagnostic| {
+                !all.iter()
+                    .any(|known| (&known.message, known.span) == (&it.message, it.span))
+            };
+            let new: Vec<Diagnostic> = warnings.into_iter().filter(is_new).collect();
+            all.extend(new);
+        }
+        let graph = plan::merge(graphs).ok_or_else(|| BuildError::Platform("no platform is asked for".to_owned()))?;
+        Ok((graph, bases, all))
+    }
+
+    /// Lowers until nothing is missing: triggers of a base may name further bases.
+    fn lower_for(&mut self, platform: &Platform, bases: &mut Bases) -> Result<(Graph, Vec<Diagnostic>), BuildError> {
         let request = self.request;
         let named_contexts = planned_contexts(request);
-        let lowering = questions(request, self.platform, self.dockerfile, &named_contexts);
-        let mut bases = Bases::default();
+        let mut lowering = questions(request, platform, self.dockerfile, &named_contexts);
+        lowering.shows_platform = request.has_index(self.platforms);
         let mut epoch = None;
         loop {
             let mut asked = lowering.clone();
             asked.epoch = epoch.as_ref();
             let lowered = plan::lower(&asked, bases.configs()).map_err(|problems| self.refused(problems))?;
             match lowered.outcome {
-                plan::Outcome::Ready(graph) => return Ok((*graph, bases, lowered.warnings)),
-                plan::Outcome::NeedsImages(needs) => self.find(needs, &mut bases)?,
+                plan::Outcome::Ready(graph) => return Ok((*graph, lowered.warnings)),
+                plan::Outcome::NeedsImages(needs) => self.find(needs, bases)?,
                 plan::Outcome::NeedsEpoch(source) => {
                     if let plan::EpochSource::Named(name) = &source {
                         self.open(name)?;
@@ -287,6 +320,7 @@ pub(super) fn questions<'a>(
     lowering.target = request.target.as_deref();
     lowering.labels = &request.labels;
     lowering.target_platform = platform.clone();
+    lowering.is_platform_asked_for = !request.platforms.is_empty();
     lowering.no_cache = match (request.no_cache, request.no_cache_stages.is_empty()) {
         (true, _) => NoCache::All,
         (false, false) => NoCache::Stages(request.no_cache_stages.clone()),
@@ -300,13 +334,29 @@ pub(super) fn questions<'a>(
     lowering
 }
 
-/// What is built for.
-pub(super) fn target_platform(request: &Request) -> Result<Platform, BuildError> {
-    let platform = this_platform();
-    match &request.platform {
-        None => Ok(platform),
-        Some(text) => Platform::parse(text, &platform).map_err(|error| BuildError::Platform(error.to_string())),
+/// What is built for: each platform once, in the order given; at least one.
+pub(super) fn target_platforms(request: &Request) -> Result<Vec<Platform>, BuildError> {
+    let here = this_platform();
+    let mut platforms: Vec<Platform> = Vec::new();
+    for text in &request.platforms {
+        let platform = Platform::parse(text, &here).map_err(|error| BuildError::Platform(error.to_string()))?;
+        if !platforms.contains(&platform) {
+            platforms.push(platform);
+        }
     }
+    if platforms.is_empty() {
+        platforms.push(here);
+    }
+    Ok(platforms)
+}
+
+/// Says what can't be handed out before anything is built.
+fn refuse_impossible(request: &Request, platforms: &[Platform]) -> Result<(), BuildError> {
+    let docker = |output: &Output| matches!(output.kind, OutputKind::Docker | OutputKind::DockerDirectory);
+    if request.has_index(platforms) && request.outputs.iter().any(docker) {
+        return Err(ExportError::NoIndex.into());
+    }
+    Ok(())
 }
 
 /// The platform of this machine, in Go's names.

@@ -54,8 +54,8 @@ pub struct Request {
     pub limits: GroupLimits,
     /// What RUN steps may ask for.
     pub rights: Rights,
-    /// What is built for; this machine's platform when absent.
-    pub platform: Option<String>,
+    /// What is built for: `local`, or platforms; this machine's when there is none.
+    pub platforms: Vec<String>,
     /// Content of `/etc/resolv.conf` in RUN steps.
     pub resolv_conf: String,
     /// How servers are reached.
@@ -68,10 +68,25 @@ pub struct Request {
     pub pull: Pull,
     /// What becomes of the result.
     pub outputs: Vec<Output>,
+    /// Whether the image's manifest is to be told, so that it is made whatever the outputs are.
+    pub needs_manifest: bool,
     /// Notes on the image, for all outputs that have a place for them.
     pub annotations: Vec<Annotation>,
     /// Steps that may run at once.
     pub jobs: NonZeroUsize,
+}
+
+impl Request {
+    /// Whether the result is an index, even of one image: BuildKit's `BUILDKIT_MULTI_PLATFORM` asks for that.
+    pub(super) fn has_index(&self, platforms: &[Platform]) -> bool {
+        let asked = self
+            .build_args
+            .iter()
+            .rev()
+            .find(|(name, _)| name == "BUILDKIT_MULTI_PLATFORM");
+        platforms.len() > 1
+            || asked.is_some_and(|(_, value)| matches!(&**value, "1" | "t" | "T" | "true" | "TRUE" | "True"))
+    }
 }
 
 /// When base images are pulled. One that is named by its digest can't change, and is pulled only when it is missing.
@@ -105,6 +120,12 @@ pub struct Output {
     pub by_digest: bool,
     /// Further names of the image.
     pub names: Vec<Reference>,
+    /// Whether its names in the store also stand there with its digest.
+    pub name_canonical: bool,
+    /// What an image without a name is called in the store, with its digest behind it.
+    pub dangling_prefix: Option<Reference>,
+    /// Whether files are written to a folder for each platform; by default where there are several.
+    pub platform_split: Option<bool>,
     /// The moment that counts in place of `SOURCE_DATE_EPOCH`, in seconds since 1970.
     pub epoch: Option<i64>,
     /// Notes on the image in this output alone; those of the request come after them.
@@ -112,6 +133,25 @@ pub struct Output {
 }
 
 impl Output {
+    /// One of which nothing special is asked.
+    pub fn new(kind: OutputKind, destination: Option<Destination>) -> Self {
+        Self {
+            kind,
+            destination,
+            compression: Compression::GZIP,
+            force_compression: false,
+            rewrite_timestamp: false,
+            oci_media_types: None,
+            by_digest: false,
+            names: Vec::new(),
+            name_canonical: false,
+            dangling_prefix: None,
+            platform_split: None,
+            epoch: None,
+            annotations: Vec::new(),
+        }
+    }
+
     /// Whether an image of the store that is made like this is one that nothing was asked of.
     pub(super) fn is_usual(&self) -> bool {
         let usual = self.compression == Compression::GZIP && !self.force_compression && !self.rewrite_timestamp;

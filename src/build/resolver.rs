@@ -148,6 +148,9 @@ impl Resolver<'_> {
         {
             return Ok(Some(image));
         }
+        if let Some(image) = self.listed(key, name)? {
+            return Ok(Some(image));
+        }
         // The name may have gone to the image for another platform.
         let meant = self.registries.meant(name, &key.platform, self.store);
         match meant.map_err(|error| self.refused(key, &error))? {
@@ -155,6 +158,29 @@ impl Resolver<'_> {
                 let image = BaseImage::of_record(self.store, &key.reference, record).map_err(BuildError::from)?;
                 self.fit(key, image)
             }
+            None => Ok(None),
+        }
+    }
+
+    /// The best image of an index that a name of the store leads to.
+    fn listed(&self, key: &ImageKey, name: &Reference) -> Result<Option<BaseImage>, Unresolved> {
+        let name = name.clone().or_latest().to_string();
+        let records = self.store.read(|records| {
+            let images = records.top_of(&name)?.map(|top| top.images).unwrap_or_default();
+            let found = images.iter().map(|id| records.image(id));
+            found.collect::<Result<Vec<_>, StoreError>>()
+        });
+        let mut best: Option<(usize, BaseImage)> = None;
+        for record in records.map_err(BuildError::from)?.into_iter().flatten() {
+            let image = BaseImage::of_record(self.store, &key.reference, record).map_err(BuildError::from)?;
+            if let Some(rank) = key.platform.rank(&image.config().platform())
+                && best.as_ref().is_none_or(|(than, _)| rank < *than)
+            {
+                best = Some((rank, image));
+            }
+        }
+        match best {
+            Some((_, image)) => self.fit(key, image),
             None => Ok(None),
         }
     }

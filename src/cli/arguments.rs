@@ -174,9 +174,14 @@ pub(super) struct BuildArguments {
     #[arg(long = "allow", value_name = "RIGHT")]
     pub(super) allow: Vec<String>,
 
-    /// Platform of the image; commands run only where it is the machine's own
-    #[arg(long, value_name = "OS/ARCH[/VARIANT]", env = "DOCKER_DEFAULT_PLATFORM")]
-    pub(super) platform: Option<String>,
+    /// Platform of the image; repeatable, or with commas: several make an index
+    #[arg(
+        long = "platform",
+        value_name = "OS/ARCH[/VARIANT]",
+        value_delimiter = ',',
+        env = "DOCKER_DEFAULT_PLATFORM"
+    )]
+    pub(super) platforms: Vec<String>,
 
     /// When to fetch base images from their registries; alone it means `always`
     #[arg(long, value_enum, value_name = "WHEN", num_args = 0..=1, require_equals = true,

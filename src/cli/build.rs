@@ -101,7 +101,9 @@ fn report(arguments: &BuildArguments, outcome: &Outcome) -> Result<(), Failure> 
         std::fs::write(path, text)
             .map_err(|error| Failure::machine(format!("cannot write `{}`: {error}", path.display())))
     };
-    let id = outcome.image.config.as_ref().map(|config| config.digest.to_string());
+    // Several images have no ID in common; then it is what leads to them.
+    let id = outcome.image.config.as_ref().or(outcome.image.manifest.as_ref());
+    let id = id.map(|config| config.digest.to_string());
     if let Some(path) = &arguments.iidfile {
         write(path, id.as_deref().unwrap_or_default())?;
     }
@@ -212,7 +214,12 @@ fn request(arguments: &BuildArguments) -> Result<Request, Usage> {
         cgroup_parent: arguments.cgroup_parent.clone().filter(|it| !it.is_empty()),
         limits: steps::limits(arguments)?,
         rights: steps::rights(arguments)?,
-        platform: arguments.platform.clone(),
+        platforms: arguments
+            .platforms
+            .iter()
+            .filter(|it| !it.is_empty())
+            .cloned()
+            .collect(),
         resolv_conf: std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default(),
         http,
         git: network::git(&arguments.servers.ca_certs),
@@ -223,6 +230,7 @@ fn request(arguments: &BuildArguments) -> Result<Request, Usage> {
             PullArgument::Never => Pull::Never,
         },
         outputs,
+        needs_manifest: arguments.metadata_file.is_some(),
         annotations: each(&arguments.annotations, annotation)?.concat(),
         jobs: arguments.jobs,
     })

@@ -2,7 +2,6 @@
 
 use super::failure::Failure;
 use crate::build::{Destination, Output, OutputKind};
-use crate::layer::Compression;
 use std::process::{Child, Command, Stdio};
 
 /// A program that waits for an image on its standard input. Dropping it before it had one ends it.
@@ -46,18 +45,7 @@ impl Loader {
             .map_err(failed)?;
         let stdin = child.stdin.take();
         let stdin = stdin.ok_or_else(|| failed(std::io::Error::other("it has no standard input")))?;
-        let output = Output {
-            kind: OutputKind::Docker,
-            destination: Some(Destination::Stream(Box::new(stdin))),
-            compression: Compression::GZIP,
-            force_compression: false,
-            rewrite_timestamp: false,
-            by_digest: false,
-            oci_media_types: None,
-            names: Vec::new(),
-            epoch: None,
-            annotations: Vec::new(),
-        };
+        let output = Output::new(OutputKind::Docker, Some(Destination::Stream(Box::new(stdin))));
         let child = Some(child);
         Ok((Self { program, child }, output))
     }

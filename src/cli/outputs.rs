@@ -24,7 +24,7 @@ pub(super) fn outputs(given: &[String], push: bool, named: bool) -> Result<Vec<O
         all.extend(one);
     }
     if push && all.is_empty() {
-        all.push(new(OutputKind::Registry, None));
+        all.push(Output::new(OutputKind::Registry, None));
     }
     let nameless = |output: &Output| output.kind == OutputKind::Registry && output.names.is_empty();
     if !named && all.iter().any(nameless) {
@@ -36,15 +36,15 @@ pub(super) fn outputs(given: &[String], push: bool, named: bool) -> Result<Vec<O
 fn output(given: &str, push: bool) -> Result<Vec<Output>, Usage> {
     if !given.contains('=') && !given.contains(',') {
         return Ok(vec![if given == "-" {
-            new(OutputKind::Tar, Some(stdout()?))
+            Output::new(OutputKind::Tar, Some(stdout()?))
         } else {
-            new(OutputKind::Local, Some(Destination::Path(PathBuf::from(given))))
+            Output::new(OutputKind::Local, Some(Destination::Path(PathBuf::from(given))))
         }]);
     }
-    let mut pushed = None;
+    let (mut pushed, mut stored) = (None, true);
     let bad = |text: &str| Usage::new(format!("`-o {given}`: {text}"));
     let (mut kind, mut destination) = (None, None);
-    let mut output = new(OutputKind::Oci, None);
+    let mut output = Output::new(OutputKind::Oci, None);
     let mut as_directory = false;
     let mut level = None;
     let mut compression = None;
@@ -86,6 +86,12 @@ fn output(given: &str, push: bool) -> Result<Vec<Output>, Usage> {
             }
             "push" => pushed = Some(flag()?),
             "push-by-digest" => output.by_digest = flag()?,
+            "platform-split" => output.platform_split = Some(flag()?),
+            "name-canonical" => output.name_canonical = flag()?,
+            "dangling-name-prefix" => output.dangling_prefix = Some(super::build::tag(&value)?),
+            "store" => stored = flag()?,
+            // Images of the store are unpacked when somebody needs their files.
+            "unpack" => drop(flag()?),
             "force-compression" => output.force_compression = flag()?,
             "rewrite-timestamp" => output.rewrite_timestamp = flag()?,
             "oci-mediatypes" => output.oci_media_types = Some(flag()?),
@@ -146,33 +152,36 @@ fn output(given: &str, push: bool) -> Result<Vec<Output>, Usage> {
     if output.by_digest && !pushes {
         return Err(bad("`push-by-digest=true` has no effect without `push=true`"));
     }
-    if output.kind == OutputKind::Store && pushes {
-        let stored = Output {
+    let is_image = output.kind == OutputKind::Store;
+    if !is_image && (output.name_canonical || output.dangling_prefix.is_some() || !stored) {
+        return Err(bad(
+            "`name-canonical=`, `dangling-name-prefix=` and `store=` are for the type image",
+        ));
+    }
+    if output.platform_split.is_some() && !matches!(output.kind, OutputKind::Local | OutputKind::Tar) {
+        return Err(bad("`platform-split=` is for the types local and tar"));
+    }
+    if is_image && pushes {
+        let kept = Output {
             names: output.names.clone(),
             epoch: output.epoch,
             rewrite_timestamp: output.rewrite_timestamp,
             compression: output.compression,
-            ..new(OutputKind::Store, None)
+            force_compression: output.force_compression,
+            oci_media_types: output.oci_media_types,
+            annotations: output.annotations.clone(),
+            name_canonical: output.name_canonical,
+            dangling_prefix: output.dangling_prefix.take(),
+            ..Output::new(OutputKind::Store, None)
         };
         output.kind = OutputKind::Registry;
-        return Ok(vec![stored, output]);
+        return Ok(if stored { vec![kept, output] } else { vec![output] });
+    }
+    if is_image && !stored {
+        // Built and cached, and no more.
+        output.kind = OutputKind::Nothing;
     }
     Ok(vec![output])
-}
-
-fn new(kind: OutputKind, destination: Option<Destination>) -> Output {
-    Output {
-        kind,
-        destination,
-        compression: Compression::GZIP,
-        force_compression: false,
-        rewrite_timestamp: false,
-        oci_media_types: None,
-        by_digest: false,
-        names: Vec::new(),
-        epoch: None,
-        annotations: Vec::new(),
-    }
 }
 
 fn stdout() -> Result<Destination, Usage> {

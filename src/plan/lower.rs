@@ -137,6 +137,7 @@ pub(super) fn lower_on<'a>(
         outcome: Outcome::Ready(Box::new(Graph {
             steps,
             target,
+            others: Vec::new(),
             source_date_epoch,
             outline: sketch.finish(request.dockerfile, &binding, &needed),
         })),
@@ -481,6 +482,11 @@ impl Lowering<'_> {
         };
         let step = self.steps.add_node(Step {
             op: Op::Base(base),
+            platform: self.request.target_platform.clone(),
+            shown_platform: self
+                .request
+                .shows_platform
+                .then(|| self.request.target_platform.to_string()),
             title: format!("FROM {name}"),
             stage: name,
             position: (1, 1),
@@ -506,6 +512,8 @@ impl Lowering<'_> {
             op,
             stage: self.binding.stages[index].label(),
             position: (0, 0),
+            platform: state.config.platform(),
+            shown_platform: self.shown_platform(index, state),
             title,
             span: self.here.span,
             no_cache: may_skip_cache && self.here.no_cache,
@@ -520,6 +528,25 @@ impl Lowering<'_> {
         state.step = Some(id);
         state.steps.push(id);
         id
+    }
+
+    /// The platform of a stage for progress, as BuildKit writes it: `linux/amd64->arm64` for a compiler.
+    fn shown_platform(&self, index: usize, state: &StageState) -> Option<String> {
+        if !self.request.shows_platform {
+            return None;
+        }
+        let target = &self.request.target_platform;
+        let own = self.binding.stages[index].platform.as_ref().unwrap_or(target);
+        let knows_target = ["TARGETPLATFORM", "TARGETOS", "TARGETARCH", "TARGETVARIANT"]
+            .iter()
+            .any(|name| state.scope.is_declared(name));
+        let same = (&own.os, &own.architecture, &own.variant) == (&target.os, &target.architecture, &target.variant);
+        if !knows_target || same {
+            return Some(own.to_string());
+        }
+        let target = target.to_string();
+        let system = format!("{}/", own.os);
+        Some(format!("{own}->{}", target.strip_prefix(&system).unwrap_or(&target)))
     }
 
     /// The instruction for progress lines: known variables filled in, secret ones masked.
@@ -569,6 +596,12 @@ impl Lowering<'_> {
         let state = self.states[index].as_ref()?;
         let mut config = state.config.clone();
         config.config.labels.extend(self.request.labels.iter().cloned());
+        let platform = self.request.target_platform.clone();
+        if self.request.is_platform_asked_for {
+            config.os.clone_from(&platform.os);
+            config.architecture.clone_from(&platform.architecture);
+            config.variant.clone_from(&platform.variant);
+        }
         let mut chain = vec![&state.history];
         let mut parent = state.parent;
         while let Some(state) = parent.and_then(|index| self.states[index].as_ref()) {
@@ -577,6 +610,7 @@ impl Lowering<'_> {
         }
         Some(Target {
             step: state.step?,
+            platform,
             config,
             history: chain.into_iter().rev().flatten().cloned().collect(),
         })

@@ -23,6 +23,10 @@ pub struct Request<'a> {
     pub build_platform: Platform,
     /// What is built for.
     pub target_platform: Platform,
+    /// Whether somebody asked for this platform, so that the image is for it whatever its base says.
+    pub is_platform_asked_for: bool,
+    /// Whether this is one of several platforms, which then stand before each step.
+    pub shows_platform: bool,
     /// Which stages do not ask the cache.
     pub no_cache: NoCache,
     /// The network of a RUN that does not choose one.
@@ -59,6 +63,8 @@ impl<'a> Request<'a> {
             labels: &[],
             build_platform: platform.clone(),
             target_platform: platform,
+            is_platform_asked_for: false,
+            shows_platform: false,
             no_cache: NoCache::None,
             network: Network::Default,
             hostname: DEFAULT_HOSTNAME.to_owned(),

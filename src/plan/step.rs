@@ -28,10 +28,19 @@ pub struct Graph {
     pub steps: StableDiGraph<Step, Need>,
     /// The stage to hand out.
     pub target: Target,
+    /// The same stage for further platforms.
+    pub others: Vec<Target>,
     /// `SOURCE_DATE_EPOCH`: seconds since 1970 that no time of the result may exceed.
     pub source_date_epoch: Option<i64>,
     /// What may be given to this build.
     pub outline: Outline,
+}
+
+impl Graph {
+    /// What is handed out, in the order of the platforms that were asked for.
+    pub fn targets(&self) -> impl Iterator<Item = &Target> {
+        std::iter::once(&self.target).chain(&self.others)
+    }
 }
 
 /// The stage to hand out: its last step and everything that is not a step.
@@ -43,6 +52,8 @@ pub struct Target {
     pub config: ImageConfig,
     /// The history that this Dockerfile adds.
     pub history: Vec<HistoryEntry>,
+    /// The platform that was asked for; the config may tell of another one.
+    pub platform: Platform,
 }
 
 /// A line of history; its time is that of a step.
@@ -63,6 +74,10 @@ pub struct Step {
     pub stage: String,
     /// Which of how many steps of its stage it is, counted from 1; FROM is the first.
     pub position: (usize, usize),
+    /// For which machines its tree is, and so the commands in it.
+    pub platform: Platform,
+    /// The platform for progress, in a build for several: that of the stage, and where it builds for another one, that.
+    pub shown_platform: Option<String>,
     /// The instruction as a line for progress: keyword and arguments after expansion, secrets masked.
     pub title: String,
     /// The instruction's place in the Dockerfile; `None` for what ONBUILD triggers of a base image bring.

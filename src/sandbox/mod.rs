@@ -10,6 +10,7 @@
 mod capability;
 mod child;
 mod command;
+mod emulation;
 mod enter;
 mod error;
 mod explain;
@@ -36,6 +37,7 @@ mod sys;
 pub use capability::{Capabilities, Capability};
 pub use child::{Child, ExitStatus, Killer, Note};
 pub use command::{Command, Limit, Resource, Stdio, WindowSize};
+pub use emulation::{Emulation, emulation};
 pub use enter::{Entered, Ownership, WhySingle, enter};
 pub use error::{ExecFailure, SandboxError};
 pub use files::{hosts_file, resolv_file};

@@ -15,6 +15,8 @@ fn graph(count: u32, edges: &[(u32, u32)]) -> Graph {
         steps.add_node(Step {
             op: Op::Base(Base::Scratch),
             stage: number.to_string(),
+            platform: Default::default(),
+            shown_platform: None,
             position: (1, 1),
             title: String::new(),
             span: None,
@@ -28,11 +30,13 @@ fn graph(count: u32, edges: &[(u32, u32)]) -> Graph {
     let target = Target {
         step,
         config: Default::default(),
+        platform: Default::default(),
         history: Vec::new(),
     };
     Graph {
         steps,
         target,
+        others: Vec::new(),
         source_date_epoch: None,
         outline: crate::plan::Outline::default(),
     }

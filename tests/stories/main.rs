@@ -41,6 +41,7 @@ mod mounts;
 mod network;
 mod outputs;
 mod peers;
+mod platforms;
 mod progress;
 mod pulling;
 mod push;

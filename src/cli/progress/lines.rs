@@ -18,7 +18,10 @@ pub(super) fn tag(step: &Step) -> String {
     } else {
         clean(&step.stage)
     };
-    format!("[{stage} {number}/{count}]")
+    match &step.shown_platform {
+        None => format!("[{stage} {number}/{count}]"),
+        Some(platform) => format!("[{} {stage} {number}/{count}]", clean(platform)),
+    }
 }
 
 /// The step's title as one clean line.

@@ -155,6 +155,8 @@ mod tests {
         let step = steps.add_node(Step {
             op: Op::Base(Base::Scratch),
             stage: "app".to_owned(),
+            platform: Default::default(),
+            shown_platform: None,
             position: (1, 2),
             title: "RUN make a very long title that does not fit into half of the terminal".to_owned(),
             span: None,
@@ -163,11 +165,13 @@ mod tests {
         let target = Target {
             step,
             config: Default::default(),
+            platform: Default::default(),
             history: Vec::new(),
         };
         screen.show(Progress::Planned(Arc::new(Graph {
             steps,
             target,
+            others: Vec::new(),
             source_date_epoch: None,
             outline: crate::plan::Outline::default(),
         })));

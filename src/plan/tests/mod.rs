@@ -5,5 +5,6 @@ mod epoch;
 mod images;
 mod limits;
 mod lower;
+mod merge;
 mod problems;
 mod random;
