@@ -20,6 +20,7 @@ mod paths;
 mod problems;
 mod request;
 mod run;
+mod shown;
 mod source;
 mod spelling;
 mod stage;
