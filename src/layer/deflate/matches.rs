@@ -96,11 +96,6 @@ impl Matches {
         let (front, stop) = (REACH - back, REACH + (end - start));
         window[front..stop].copy_from_slice(&input[start - back..end]);
         let (mut at, mut number) = (REACH, 0);
-        let mut push = |token| {
-            // Never more than bytes, which are no more than `SEGMENT`.
-            tokens[number & (SEGMENT - 1)] = token;
-            number += 1;
-        };
         // Two words are looked at, and what is beyond the segment may not be.
         let end = stop.saturating_sub(16);
         let mut patient_until = end.min(at + PATIENCE);
@@ -123,30 +118,36 @@ impl Matches {
                         0 => common(window, earlier, at, (stop - at).min(*LENGTHS.end())),
                         _ => equal_bytes(differs),
                     };
-                    push(Token::of_match(length, distance as usize));
+                    tokens[number & (SEGMENT - 1)] = Token::of_match(length, distance as usize);
                     at += length;
                     patient_until = end.min(at + PATIENCE);
                     impatience = 0;
                 } else {
-                    push(Token::literal(here as u8));
+                    tokens[number & (SEGMENT - 1)] = Token::literal(here as u8);
                     at += 1;
                 }
+                // Never more than bytes, which are no more than `SEGMENT`.
+                number += 1;
             }
             if at < end {
                 impatience += 1;
                 let skipped = (impatience >> 4).min(64).min(end - at);
-                for &byte in &window[at..at + skipped] {
-                    push(Token::literal(byte));
-                }
+                number += literals(&mut tokens[number..], &window[at..at + skipped]);
                 at += skipped;
                 patient_until = end.min(at + 1);
             }
         }
-        for &byte in &window[at..stop] {
-            push(Token::literal(byte));
-        }
+        number += literals(&mut tokens[number..], &window[at..stop]);
         &self.tokens[..number]
     }
+}
+
+/// Bytes as tokens, without a look at what they are; returns how many.
+fn literals(tokens: &mut [Token], bytes: &[u8]) -> usize {
+    for (token, &byte) in tokens.iter_mut().zip(bytes) {
+        *token = Token::literal(byte);
+    }
+    bytes.len()
 }
 
 fn word(window: &Window, at: usize) -> u64 {
