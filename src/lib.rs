@@ -11,6 +11,7 @@ pub mod context;
 pub mod diagnostic;
 pub mod digest;
 pub mod dockerfile;
+pub mod exchange;
 pub mod execute;
 pub mod export;
 pub mod format;

@@ -1,6 +1,8 @@
 //! What becomes of layers before the last step is done.
 
 use super::request::{OutputKind, Request};
+use super::share::Sharing;
+use crate::exchange::Record;
 use crate::execute::{Executor, Tree, TreeLayer};
 use crate::export::Ahead;
 use crate::layer::Compression;
@@ -14,17 +16,40 @@ use std::collections::BTreeSet;
 pub(super) struct Packing<'a> {
     executor: &'a Executor<'a>,
     ahead: &'a Ahead,
+    sharing: &'a Sharing,
     /// The steps whose layers are the image's, but for the last: nothing runs after it.
     steps: BTreeSet<StepId>,
 }
 
 impl<'a> Packing<'a> {
-    pub(super) fn new(executor: &'a Executor<'a>, ahead: &'a Ahead) -> Self {
+    pub(super) fn new(executor: &'a Executor<'a>, ahead: &'a Ahead, sharing: &'a Sharing) -> Self {
         Self {
             executor,
             ahead,
+            sharing,
             steps: below(executor.graph),
         }
+    }
+
+    /// Hands on what a step left to those who share it.
+    fn share(&self, step: StepId, tree: &Tree) {
+        if let (Some(key), Some(record)) = (self.executor.notes.key_of(step), record(tree)) {
+            let graph = self.executor.graph;
+            let of_image = self.steps.contains(&step) || graph.targets().any(|target| target.step == step);
+            self.sharing.add(key, &record, of_image);
+        }
+    }
+}
+
+/// What a step left, by name.
+pub(super) fn record(tree: &Tree) -> Option<Record> {
+    match (tree.top(), tree.created()) {
+        (Some(TreeLayer::Delta(content)), Some(created)) => Some(Record {
+            content: *content,
+            created,
+            layer: None,
+        }),
+        _ => None,
     }
 }
 
@@ -42,7 +67,11 @@ impl<'a> Work for Packing<'a> {
         step: StepId,
         inputs: &Inputs<Tree>,
     ) -> Result<Lookup<Self::Output, Self::Prepared>, Self::Error> {
-        self.executor.look_up(step, inputs)
+        let found = self.executor.look_up(step, inputs)?;
+        if let Lookup::Hit(tree) | Lookup::Told(tree, _) = &found {
+            self.share(step, tree);
+        }
+        Ok(found)
     }
 
     fn perform(
@@ -54,6 +83,7 @@ impl<'a> Work for Packing<'a> {
         events: &dyn Listener,
     ) -> Result<Self::Output, Self::Error> {
         let tree = self.executor.perform(step, inputs, prepared, cancel, events)?;
+        self.share(step, &tree);
         if self.steps.contains(&step)
             && let Some(TreeLayer::Delta(content)) = tree.top()
         {

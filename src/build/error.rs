@@ -3,6 +3,7 @@
 use crate::agent::Agents;
 use crate::context::ContextError;
 use crate::diagnostic::{Diagnostic, Source, causes, render};
+use crate::exchange::ExchangeError;
 use crate::execute::ExecuteError;
 use crate::export::ExportError;
 use crate::lint::Finding;
@@ -77,12 +78,31 @@ pub enum BuildError {
     /// The store has no such image.
     #[error("there is no image `{0}` in the store")]
     NoImage(String),
+    /// Results could not be put where other machines find them.
+    #[error("cannot export the cache to `{place}`")]
+    CacheExport {
+        /// Where.
+        place: String,
+        /// Why.
+        source: Box<CacheError>,
+    },
     /// Whoever read the output went away.
     #[error("nobody reads the output")]
     BrokenPipe,
     /// Ctrl-C.
     #[error("cancelled")]
     Cancelled,
+}
+
+/// Why results could not be put where other machines find them.
+#[derive(Debug, thiserror::Error)]
+pub enum CacheError {
+    /// A layer could not be packed.
+    #[error(transparent)]
+    Pack(#[from] ExportError),
+    /// The place does not take it.
+    #[error(transparent)]
+    Exchange(#[from] ExchangeError),
 }
 
 impl From<ExecuteError> for BuildError {

@@ -1,24 +1,25 @@
 //! Hands the target out, in every form that was asked for.
 
+use super::far::looks;
 use super::request::{Destination, Output, OutputKind, Request};
 use super::{BuildError, Progress, annotations};
-use crate::execute::{BaseImage, Stacks, Tree, TreeLayer, fetch_layers};
+use crate::execute::{BaseImage, ExecuteError, Executor, Tree, TreeLayer, fetch_layers};
 use crate::export::{self, Epoch, Exported, HistoryLine, Image, LayerPlace, LayerSource, Member, Options};
-use crate::layer::{Host, Time};
+use crate::layer::Time;
 use crate::oci::media::Family;
 use crate::oci::{Descriptor, Platform};
 use crate::plan::{Graph, Target};
 use crate::registry::Registries;
 use crate::schedule::{Cancel, Results};
 use crate::store::Store;
+use std::collections::VecDeque;
 use std::io::Write;
 use std::sync::Arc;
 
 /// What handing out needs.
 pub(super) struct HandOut<'a> {
     pub(super) store: &'a Store,
-    pub(super) host: &'a Host,
-    pub(super) stacks: &'a Stacks,
+    pub(super) executor: &'a Executor<'a>,
     pub(super) platforms: &'a [Platform],
     pub(super) registries: &'a Registries,
     pub(super) graph: &'a Graph,
@@ -49,13 +50,10 @@ impl HandOut<'_> {
         let trees = self.graph.targets().map(|target| self.results.get(target.step));
         let trees: Vec<&Arc<Tree>> = trees.collect::<Option<_>>().ok_or(BuildError::Cancelled)?;
         // Where files are looked at, the base's must be there as files, whether a step needed them or not.
-        let looks = |output: &Output| {
-            matches!(output.kind, OutputKind::Tar | OutputKind::Local)
-                || self.epoch(output).is_some_and(|epoch| epoch.rewrites())
-        };
+        let looks = |output: &Output| looks(output, self.epoch(output));
         if outputs.iter().chain(&pushes).any(looks) {
             for tree in &trees {
-                self.stacks.of(tree, self.store, self.host)?;
+                self.executor.stack(tree)?;
             }
         }
         let lazy = far_only && !pushes.iter().any(|output| output.force_compression || looks(output));
@@ -97,7 +95,8 @@ impl HandOut<'_> {
             keep_first(&mut first, self.to_store(&images, of_store, request)?);
         }
         // At the end: whatever a registry says, the rest is done.
-        for output in pushes {
+        let mut pushes = VecDeque::from(pushes);
+        while let Some(output) = pushes.pop_front() {
             self.warn(&output);
             let (members, options) = self.members(&images, &output, request)?;
             let tell = |pushed| (self.progress)(Progress::Pushed(pushed));
@@ -106,7 +105,31 @@ impl HandOut<'_> {
                 by_digest: output.by_digest,
                 tell: &tell,
             };
-            let exported = self.export(&members, out, &options)?;
+            let mut exported = self.export(&members, out, &options);
+            let told = |layer: &LayerSource| matches!(layer, LayerSource::Told { .. });
+            let is_told = |image: &Image| image.layers.iter().any(told);
+            if exported.is_err() && !self.cancel.is_cancelled() && images.iter().any(is_told) {
+                // Who was to have the layers may have lost them: they are looked at here, and sent from here.
+                let deltas: Vec<_> = trees.iter().flat_map(|tree| tree.deltas()).collect();
+                if let Err(lost) = self.executor.imports.bring_blobs(&deltas) {
+                    pushes.push_front(output);
+                    request.outputs = pushes.into();
+                    return Err(ExecuteError::from(lost).into());
+                }
+                images = self
+                    .graph
+                    .targets()
+                    .zip(&trees)
+                    .map(|(target, tree)| self.image(target, tree, lazy))
+                    .collect::<Result<_, _>>()?;
+                let out = export::Output::Registry {
+                    registries: self.registries,
+                    by_digest: output.by_digest,
+                    tell: &tell,
+                };
+                exported = self.export(&self.members(&images, &output, request)?.0, out, &options);
+            }
+            let exported = exported?;
             request.tags.extend(output.names);
             keep_first(&mut first, exported);
         }
@@ -166,8 +189,10 @@ impl HandOut<'_> {
         let always_index = request.has_index(self.platforms);
         let notes = output.annotations.iter().chain(&request.annotations);
         let (notes, index) = annotations::sorted(notes, self.platforms, always_index)?;
-        let members = images.iter().zip(notes).map(|(image, annotations)| Member {
+        let images = images.iter().zip(self.graph.targets());
+        let members = images.zip(notes).map(|((image, target), annotations)| Member {
             annotations,
+            records: self.records(target, request),
             ..Member::plain(image)
         });
         let options = Options {
@@ -186,7 +211,7 @@ impl HandOut<'_> {
         Ok((members.collect(), options))
     }
 
-    fn epoch(&self, output: &Output) -> Option<Epoch> {
+    pub(super) fn epoch(&self, output: &Output) -> Option<Epoch> {
         let seconds = output.epoch.or(self.graph.source_date_epoch)?;
         Some(Epoch::new(seconds, output.rewrite_timestamp))
     }
@@ -254,7 +279,10 @@ impl HandOut<'_> {
         }
         let layers = all
             .into_iter()
-            .map(|layer| source(layer, self.store, lazy))
+            .map(|layer| match layer {
+                TreeLayer::Delta(content) if self.executor.notes.has_far() => self.delta(content),
+                layer => source(layer, self.store, lazy),
+            })
             .collect::<Result<_, BuildError>>()?;
         Ok(Image {
             config: target.config.clone(),

@@ -26,6 +26,8 @@ pub enum Progress {
     Pushed(Pushed),
     /// A result is being written: where.
     Exporting(String),
+    /// Results are put where other machines find them: where.
+    Caching(String),
     /// It is written.
     Exported,
 }

@@ -1,6 +1,7 @@
 //! What a build is asked to do, as a value.
 
 use crate::agent::Agents;
+use crate::exchange::Place;
 use crate::execute::{Rights, Secret};
 use crate::git;
 use crate::http;
@@ -74,6 +75,30 @@ pub struct Request {
     pub annotations: Vec<Annotation>,
     /// Steps that may run at once.
     pub jobs: NonZeroUsize,
+    /// Where results of other machines are looked for, in this order.
+    pub cache_from: Vec<CacheFrom>,
+    /// Where results are put for other machines.
+    pub cache_to: Vec<CacheTo>,
+}
+
+/// Where results of other machines are looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CacheFrom {
+    /// The place.
+    pub place: Place,
+}
+
+/// Where results are put for other machines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CacheTo {
+    /// The place; `None` for the image itself.
+    pub place: Option<Place>,
+    /// Whether layers of all steps are wanted, and not only those of the image.
+    pub max: bool,
+    /// How layers travel; as those of the image when absent.
+    pub compression: Option<Compression>,
+    /// Whether the build succeeds when this fails.
+    pub ignore_error: bool,
 }
 
 impl Request {

@@ -1,14 +1,14 @@
 //! Asking the store, and words for a miss.
 
 use super::Ingredients;
-use crate::store::{StepDone, StepRecord, Store, StoreError};
+use crate::store::{Known, StepDone, StepRecord, Store, StoreError};
 use std::fmt;
 
 /// What a look-up found.
 #[derive(Debug)]
 pub enum Found {
-    /// The step is done.
-    Hit(StepDone),
+    /// The step is done, and what it left is here, or known to be elsewhere.
+    Hit(StepDone, Known),
     /// It is not.
     Miss(MissReason),
 }
@@ -51,10 +51,10 @@ impl fmt::Display for MissReason {
 pub fn look_up(store: &Store, ingredients: &Ingredients, place: &str) -> Result<Found, StoreError> {
     if let Some(done) = store.done(&ingredients.key())? {
         // A record is a claim: the delta may have been removed since.
-        if store.has_delta(&done.content)? {
-            return Ok(Found::Hit(done));
-        }
-        return Ok(Found::Miss(MissReason::Lost));
+        return Ok(match store.knows_delta(&done.content)? {
+            Known::Not => Found::Miss(MissReason::Lost),
+            known => Found::Hit(done, known),
+        });
     }
     let earlier = store.latest_steps_at(place, 1)?;
     let reason = match earlier.first() {

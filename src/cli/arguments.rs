@@ -216,6 +216,16 @@ pub(super) struct BuildArguments {
     #[arg(long = "annotation", value_name = "SPEC")]
     pub(super) annotations: Vec<String>,
 
+    /// Reuse results that other builds have put there: REF, or type=registry,ref=REF (a cache, or an image with inline
+    /// records), or type=local,src=DIR; repeatable, asked in this order
+    #[arg(long = "cache-from", value_name = "SPEC")]
+    pub(super) cache_from: Vec<String>,
+
+    /// Put results there for other builds: REF, or type=registry,ref=REF, type=local,dest=DIR or type=inline, with
+    /// [,mode=min|max][,compression=gzip|zstd|uncompressed][,ignore-error=true]; repeatable
+    #[arg(long = "cache-to", value_name = "SPEC")]
+    pub(super) cache_to: Vec<String>,
+
     /// Look at the Dockerfile instead of building it; the same as --call=check
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false)]
     pub(super) check: bool,

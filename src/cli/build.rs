@@ -2,6 +2,7 @@
 
 use super::annotations::annotation;
 use super::arguments::{BuildArguments, NetworkArgument, Progress as Style, PullArgument};
+use super::caches;
 use super::call::{self, Call};
 use super::check;
 use super::failure::{Exit, Failure, Usage};
@@ -233,6 +234,8 @@ fn request(arguments: &BuildArguments) -> Result<Request, Usage> {
         needs_manifest: arguments.metadata_file.is_some(),
         annotations: each(&arguments.annotations, annotation)?.concat(),
         jobs: arguments.jobs,
+        cache_from: each(&arguments.cache_from, caches::from)?.concat(),
+        cache_to: caches::to(&arguments.cache_to, &arguments.build_args)?,
     })
 }
 

@@ -5,6 +5,7 @@
 mod annotations;
 mod arguments;
 mod build;
+mod caches;
 mod call;
 mod check;
 mod dockerfile;

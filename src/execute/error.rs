@@ -3,6 +3,7 @@
 use crate::agent::AgentError;
 use crate::context::{ContextError, PatternError, SelectError};
 use crate::digest::{ContentId, DiffId};
+use crate::exchange::{ExchangeError, Lost};
 use crate::git::GitError;
 use crate::http::HttpError;
 use crate::layer::{LayerError, ListingError, ResolveError, TreePath};
@@ -168,6 +169,9 @@ pub enum ExecuteError {
         /// Why.
         source: io::Error,
     },
+    /// What others were to have can't be had.
+    #[error(transparent)]
+    Lost(#[from] Lost),
     /// The build was cancelled.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
@@ -187,6 +191,16 @@ impl From<GitError> for ExecuteError {
         match error {
             GitError::Stopped => Self::Cancelled(Cancelled),
             other => Self::Git(other),
+        }
+    }
+}
+
+impl From<ExchangeError> for ExecuteError {
+    fn from(error: ExchangeError) -> Self {
+        match error {
+            ExchangeError::Store(error) => error.into(),
+            ExchangeError::Registry(error) => error.into(),
+            other => Self::Internal(other.to_string()),
         }
     }
 }

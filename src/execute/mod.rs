@@ -36,17 +36,19 @@ pub use tree::{Tree, TreeLayer};
 
 use crate::agent::Agents;
 use crate::cache::{self, Found, Ingredients, MountContent, SourceContent};
-use crate::digest::StepKey;
+use crate::digest::{FileDigest, StepKey};
+use crate::exchange::Imports;
 use crate::layer::{Host, OverlayXattrs, Time};
 use crate::plan::{Base, Copy, From, Graph, ImageKey, MountKind, Op, Run, Source, StepId};
 use crate::sandbox::{GroupLimits, Overlay};
 use crate::schedule::{Cancel, Inputs, Listener, Lookup, Work};
-use crate::store::{StepDone, Store};
+use crate::store::{Known, StepDone, Store};
 use sources::Files;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 /// Rights that a build was given beyond the usual ones.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -93,13 +95,22 @@ pub struct Executor<'a> {
     pub stacks: Stacks,
     /// Names the Dockerfile among all that share the store, so that a miss is compared with the same file's builds.
     pub name: String,
-    /// What was reused.
-    pub reused: Reused,
+    /// What others have done.
+    pub imports: &'a Imports<'a>,
+    /// What was done and learnt.
+    pub notes: Notes,
 }
 
-/// What a build reused, to be noted when it ends.
+/// What a build did and learnt, to be noted when it ends.
 #[derive(Debug, Default)]
-pub struct Reused(Mutex<Vec<StepKey>>);
+pub struct Notes {
+    reused: Mutex<Vec<StepKey>>,
+    keys: Mutex<BTreeMap<StepId, StepKey>>,
+    /// What was selected from trees of steps, by the key of the memo.
+    selections: Mutex<BTreeMap<FileDigest, FileDigest>>,
+    /// Whether results were reused that are not here.
+    far: AtomicBool,
+}
 
 /// What a look-up found out and the work needs again.
 #[derive(Debug)]
@@ -124,7 +135,10 @@ impl Work for Executor<'_> {
     type Error = ExecuteError;
 
     fn is_costly(&self, step: StepId) -> bool {
+        // Others are asked over the network, where the store does not know.
+        let asks = !self.imports.is_empty();
         match &self.graph.steps[step].op {
+            Op::Run(_) | Op::Workdir(_) if asks => true,
             Op::Base(Base::Directory { .. }) | Op::Copy(_) => true,
             Op::Run(run) => run
                 .mounts
@@ -169,6 +183,7 @@ impl Work for Executor<'_> {
             && let Some(done) = self.store.done(&prepared.ingredients.key())?
             && self.store.has_delta(&done.content)?
         {
+            self.notes.key(step, prepared.ingredients.key());
             return Ok(root.with(done.content, done.created));
         }
         let started = Instant::now();
@@ -214,13 +229,40 @@ impl Work for Executor<'_> {
         };
         let tree = root.with(done.content, done.created);
         cache::record(self.store, &prepared.ingredients, &self.place(step), done)?;
+        self.notes.key(step, prepared.ingredients.key());
         Ok(tree)
     }
 }
 
-impl Reused {
-    fn add(&self, key: StepKey) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(key);
+impl Notes {
+    fn reuse(&self, key: StepKey) {
+        self.reused.lock().unwrap_or_else(PoisonError::into_inner).push(key);
+    }
+
+    fn key(&self, step: StepId, key: StepKey) {
+        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        keys.insert(step, key);
+    }
+
+    fn select(&self, memo: FileDigest, content: FileDigest) {
+        let mut selections = self.selections.lock().unwrap_or_else(PoisonError::into_inner);
+        selections.insert(memo, content);
+    }
+
+    /// The key of a step that is done; bases have none.
+    pub fn key_of(&self, step: StepId) -> Option<StepKey> {
+        let keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        keys.get(&step).copied()
+    }
+
+    /// What was selected from trees of steps.
+    pub fn selections(&self) -> BTreeMap<FileDigest, FileDigest> {
+        self.selections.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether results were reused that are not here.
+    pub fn has_far(&self) -> bool {
+        self.far.load(Ordering::Relaxed)
     }
 }
 
@@ -230,7 +272,7 @@ impl Executor<'_> {
     /// # Errors
     /// When the store can't be written.
     pub fn note_uses(&self) -> Result<(), ExecuteError> {
-        let keys = self.reused.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let keys = self.notes.reused.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(self.store.mark_used(&keys, &self.bases.layers())?)
     }
 
@@ -261,15 +303,33 @@ impl Executor<'_> {
         if self.graph.steps[step].no_cache {
             return Ok(Lookup::Miss(prepared, cache::MissReason::NoCache));
         }
-        Ok(
-            match cache::look_up(self.store, &prepared.ingredients, &self.place(step))? {
-                Found::Hit(done) => {
-                    self.reused.add(prepared.ingredients.key());
-                    Lookup::Hit(root.with(done.content, done.created))
+        let key = prepared.ingredients.key();
+        let reason = match cache::look_up(self.store, &prepared.ingredients, &self.place(step))? {
+            Found::Hit(done, known) => {
+                self.notes.reuse(key);
+                self.notes.key(step, key);
+                if known == Known::Elsewhere {
+                    self.notes.far.store(true, Ordering::Relaxed);
                 }
-                Found::Miss(reason) => Lookup::Miss(prepared, reason),
-            },
-        )
+                return Ok(Lookup::Hit(root.with(done.content, done.created)));
+            }
+            Found::Miss(reason) => reason,
+        };
+        let Some((record, place)) = self.imports.find(&key) else {
+            return Ok(Lookup::Miss(prepared, reason));
+        };
+        self.imports.note(&record, place)?;
+        let done = StepDone {
+            content: record.content,
+            created: record.created,
+            duration: Duration::ZERO,
+        };
+        cache::record(self.store, &prepared.ingredients, &self.place(step), done)?;
+        self.notes.key(step, key);
+        if !self.store.has_delta(&done.content)? {
+            self.notes.far.store(true, Ordering::Relaxed);
+        }
+        Ok(Lookup::Told(root.with(done.content, done.created), place.to_string()))
     }
 
     /// Names a step across builds, whatever its text is.
@@ -278,8 +338,18 @@ impl Executor<'_> {
         format!("{}\n{}\n{}", self.name, step.stage, step.position.0)
     }
 
-    fn stack(&self, tree: &Tree) -> Result<Stack, ExecuteError> {
-        self.stacks.of(tree, self.store, &self.host)
+    /// The files of a tree; what others have of it is brought here.
+    ///
+    /// # Errors
+    /// [`ExecuteError::Lost`] when it can't be had, and as [`Stacks::of`].
+    pub fn stack(&self, tree: &Tree) -> Result<Stack, ExecuteError> {
+        match self.stacks.of(tree, self.store, &self.host) {
+            Err(ExecuteError::DeltaGone(_)) => {
+                self.imports.bring(&tree.deltas())?;
+                self.stacks.of(tree, self.store, &self.host)
+            }
+            other => other,
+        }
     }
 
     fn overlay(&self, lowers: Vec<PathBuf>) -> Overlay {

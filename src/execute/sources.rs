@@ -251,13 +251,17 @@ impl Executor<'_> {
                 .number(u64::from(overrides.owner));
             *fields.file_digest().as_bytes()
         });
-        if let Some(known) = memo.and_then(|key| self.remembered(&key).transpose()) {
+        let of_step = matches!(copy.from, From::Step(_));
+        if let Some(known) = memo.and_then(|key| self.remembered(&key, of_step).transpose()) {
             return Ok((Some(known?), None));
         }
         let files = Files::of(self, &copy.from, &sources, inputs)?;
         let digest = files.select(self, &sources, &excludes)?.digest(&overrides);
         if let Some(key) = memo {
             self.store.put_memo(SELECTION, &key, digest.as_bytes())?;
+            if of_step {
+                self.notes.select(FileDigest::from_bytes(key), digest);
+            }
         }
         Ok((Some(digest), Some(files)))
     }
@@ -278,13 +282,14 @@ impl Executor<'_> {
             }),
             From::Context | From::Named(_) => None,
         };
-        if let Some(known) = memo.and_then(|key| self.remembered(&key).transpose()) {
+        if let Some(known) = memo.and_then(|key| self.remembered(&key, true).transpose()) {
             return Ok(Some(known?));
         }
         let files = Files::of(self, from, &[SourcePattern::literal(source)], inputs)?;
         let digest = self.digest_shown(&files, from, source)?;
         if let Some(key) = memo {
             self.store.put_memo(SELECTION, &key, digest.as_bytes())?;
+            self.notes.select(FileDigest::from_bytes(key), digest);
         }
         Ok(Some(digest))
     }
@@ -306,11 +311,30 @@ impl Executor<'_> {
         }
     }
 
-    fn remembered(&self, key: &[u8; 32]) -> Result<Option<FileDigest>, ExecuteError> {
+    /// What was selected earlier, here or, from the tree of a step, elsewhere.
+    fn remembered(&self, key: &[u8; 32], of_step: bool) -> Result<Option<FileDigest>, ExecuteError> {
         let value = self.store.memo(SELECTION, key)?;
-        Ok(value
+        let here = value
             .and_then(|value| value.try_into().ok())
-            .map(FileDigest::from_bytes))
+            .map(FileDigest::from_bytes);
+        if !of_step {
+            return Ok(here);
+        }
+        let memo = FileDigest::from_bytes(*key);
+        let known = match here {
+            Some(known) => Some(known),
+            None => {
+                let told = self.imports.selection(&memo);
+                if let Some(told) = &told {
+                    self.store.put_memo(SELECTION, key, told.as_bytes())?;
+                }
+                told
+            }
+        };
+        if let Some(known) = known {
+            self.notes.select(memo, known);
+        }
+        Ok(known)
     }
 
     /// Puts the trees that a RUN mounts on disk.

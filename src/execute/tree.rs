@@ -4,6 +4,7 @@ use super::base::BaseImage;
 use crate::cache;
 use crate::digest::{ContentId, TreeId};
 use crate::layer::Time;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// What a step leaves: a root file system, and when its own layer was made.
@@ -84,6 +85,17 @@ impl Tree {
     /// The layer on top.
     pub fn top(&self) -> Option<&TreeLayer> {
         self.layers.as_deref().map(|node| &node.layer)
+    }
+
+    /// The deltas of steps, each once.
+    pub fn deltas(&self) -> Vec<ContentId> {
+        let of_step = |layer: &TreeLayer| match layer {
+            TreeLayer::Delta(content) => Some(*content),
+            TreeLayer::Base(..) => None,
+        };
+        let mut seen = BTreeSet::new();
+        let deltas = self.downwards().filter_map(|(_, layer)| of_step(layer));
+        deltas.filter(|content| seen.insert(*content)).collect()
     }
 
     /// How many layers it has.

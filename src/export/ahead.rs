@@ -146,6 +146,6 @@ fn pack(packer: &Packer<'_>, content: &ContentId, compression: Compression) -> R
 }
 
 /// Lets others go first. Where that is not allowed the work is as eager as any.
-fn be_patient() {
+pub(super) fn be_patient() {
     let _ = rustix::process::nice(NICENESS);
 }

@@ -2,9 +2,11 @@
 
 use super::layers::Epoch;
 use crate::digest::{ContentId, DiffId};
+use crate::exchange::INLINE;
 use crate::layer::Time;
 use crate::oci::{Descriptor, History, ImageConfig, Layout, RootFs, format_time, parse_time};
 use crate::registry::Pulled;
+use crate::store::FarLayer;
 
 /// The comment of history lines that a Dockerfile made.
 const COMMENT: &str = "buildkit.dockerfile.v0";
@@ -47,6 +49,13 @@ pub enum LayerSource {
         /// Where its bytes are.
         place: LayerPlace,
     },
+    /// A step's layer that was packed on another machine.
+    Told {
+        /// What is told of it.
+        layer: Box<FarLayer>,
+        /// Where its bytes are.
+        place: LayerPlace,
+    },
 }
 
 /// Where a base layer's bytes are.
@@ -73,6 +82,8 @@ impl Image {
     pub(super) fn document(&self, diff_ids: Vec<DiffId>, epoch: Option<&Epoch>) -> ImageConfig {
         let created = self.created(epoch);
         let mut config = self.config.clone();
+        // Records of the base's steps say nothing of this image's.
+        config.other.remove(INLINE);
         let own_layers = self.history.iter().filter(|line| line.layer.is_some()).count();
         account_for(&mut config.history, diff_ids.len().saturating_sub(own_layers));
         if let Some(epoch) = epoch {

@@ -1,15 +1,16 @@
 //! Images into the local store.
 
 use super::ExportError;
-use super::image::{Image, LayerSource};
+use super::image::LayerSource;
 use super::layers::{Bytes, Named};
-use super::output::{Exported, Exporter, document};
+use super::output::{Exported, Exporter};
 use super::packed::Packed;
+use super::{LayerPlace, Member};
 use crate::digest::BlobDigest;
 use crate::oci::Descriptor;
 use crate::oci::Platform;
 use crate::oci::media::Family;
-use crate::store::{ImageLayer, ImageRecord, StoreError, TopRecord};
+use crate::store::{FarLayer, ImageLayer, ImageRecord, StoreError, TopRecord};
 
 impl Exporter<'_> {
     /// Puts the images into the store, under the names of the options.
@@ -23,7 +24,7 @@ impl Exporter<'_> {
             return self.keep_packed(names);
         }
         let named = self.packer.name(only.image)?;
-        let (config, record) = self.record(only.image, &named)?;
+        let (config, record) = self.record(only, &named)?;
         self.packer.store.put_image(&record, &names)?;
         Ok(Exported {
             config: Some(config),
@@ -37,7 +38,7 @@ impl Exporter<'_> {
         let (named, packed) = self.pack(false)?;
         let mut records = Vec::with_capacity(self.members.len());
         for (member, named) in self.members.iter().zip(&named) {
-            records.push(self.record(member.image, named)?.1);
+            records.push(self.record(member, named)?.1);
         }
         let top = TopRecord {
             digest: packed.top.digest,
@@ -87,9 +88,10 @@ impl Exporter<'_> {
     }
 
     /// What the store says of an image, whose config and layers it has then.
-    fn record(&self, image: &Image, named: &[Named]) -> Result<(Descriptor, ImageRecord), ExportError> {
+    fn record(&self, member: &Member<'_>, named: &[Named]) -> Result<(Descriptor, ImageRecord), ExportError> {
         let store = self.packer.store;
-        let document = document(image, named, self.options.epoch.as_ref()).to_bytes();
+        let image = member.image;
+        let document = self.document(member, named).to_bytes();
         let config = Descriptor::of(Family::Oci.config(), &document);
         store.put_blob(&document)?;
         let mut size = 0_u64;
@@ -103,6 +105,10 @@ impl Exporter<'_> {
                     descriptor,
                     place,
                 } => self.packer.keep_base(diff_id, descriptor, place)?,
+                LayerSource::Told { layer, place } => {
+                    self.keep_told(layer, place)?;
+                    None
+                }
             };
             let bytes = match (layer.size, source) {
                 (Some(size), _) => size,
@@ -110,6 +116,7 @@ impl Exporter<'_> {
                     Some(content) => store.listing(&content).map_or(descriptor.size, |it| it.total_size()),
                     None => descriptor.size,
                 },
+                (None, LayerSource::Told { layer, .. }) => layer.size,
                 (None, LayerSource::Delta(_)) => 0,
             };
             size = size.saturating_add(bytes);
@@ -126,5 +133,17 @@ impl Exporter<'_> {
             size,
         };
         Ok((config, record))
+    }
+
+    /// Makes sure that a step's layer stays in the store with the image. It was looked at when it was fetched.
+    fn keep_told(&self, layer: &FarLayer, place: &LayerPlace) -> Result<(), ExportError> {
+        let store = self.packer.store;
+        if let LayerPlace::Registry(pulled, number) = place {
+            pulled.fetch(*number, store)?;
+        }
+        match store.recorded_as(layer)? {
+            true => Ok(()),
+            false => Err(StoreError::NoBlob(layer.digest).into()),
+        }
     }
 }

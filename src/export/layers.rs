@@ -70,6 +70,8 @@ enum Source {
     Blob {
         descriptor: Box<Descriptor>,
         place: LayerPlace,
+        /// How a step's layer was compressed elsewhere; one of a base is handed on as it came.
+        made_as: Option<String>,
     },
 }
 
@@ -150,6 +152,18 @@ impl Packer<'_> {
     pub(super) fn name_one(&self, source: &LayerSource) -> Result<Named, ExportError> {
         let content = match source {
             LayerSource::Delta(content) => *content,
+            LayerSource::Told { layer, place } => {
+                let descriptor = Descriptor::new(&layer.media_type, layer.digest, layer.size);
+                return Ok(Named {
+                    diff_id: layer.diff_id,
+                    size: layer.tar_size,
+                    source: Source::Blob {
+                        descriptor: Box::new(descriptor),
+                        place: place.clone(),
+                        made_as: Some(layer.compression.clone()),
+                    },
+                });
+            }
             LayerSource::Blob {
                 diff_id,
                 descriptor,
@@ -173,20 +187,14 @@ impl Packer<'_> {
                             source: Source::Blob {
                                 descriptor: descriptor.clone(),
                                 place: place.clone(),
+                                made_as: None,
                             },
                         });
                     }
                 }
             }
         };
-        let plain = match self.store.layer_of(&content)? {
-            Some(known) => known,
-            None => {
-                let found = self.hash_delta(&content, None)?;
-                self.store.put_layer(&content, &found)?;
-                found
-            }
-        };
+        let plain = self.delta_record(&content)?;
         let clamp = self.clamp_for(&content)?;
         let layer = match clamp {
             None => plain,
@@ -216,6 +224,16 @@ impl Packer<'_> {
         let found = self.hash_delta(content, Some(clamp))?;
         let value = [&found.diff_id.as_bytes()[..], &found.size.to_le_bytes()].concat();
         self.store.put_memo(CLAMPED, &key, &value)?;
+        Ok(found)
+    }
+
+    /// What a delta is as a tar.
+    pub(super) fn delta_record(&self, content: &ContentId) -> Result<LayerRecord, ExportError> {
+        if let Some(known) = self.store.layer_of(content)? {
+            return Ok(known);
+        }
+        let found = self.hash_delta(content, None)?;
+        self.store.put_layer(content, &found)?;
         Ok(found)
     }
 
@@ -263,12 +281,18 @@ impl Packer<'_> {
                 }
                 Ok(ready(found.digest, found.size, Bytes::Stored))
             }
-            Source::Blob { descriptor, place } => {
+            Source::Blob {
+                descriptor,
+                place,
+                made_as,
+            } => {
                 let own = match descriptor.kind() {
                     media::Kind::Layer(form) => Some(form),
                     _ => None,
                 };
-                if force && own != Some(form(compression)) {
+                // A step's layer is the same blob wherever it was packed.
+                let other = made_as.as_ref().is_some_and(|name| *name != compression.name());
+                if other || (force && own != Some(form(compression))) {
                     let found = self.repack(&layer.diff_id, descriptor, place, compression)?;
                     return Ok(ready(found.0, found.1, Bytes::Stored));
                 }

@@ -3,10 +3,12 @@
 use super::ExportError;
 use super::image::Image;
 use super::layers::{Blob, Bytes};
-use crate::digest::BlobDigest;
+use crate::digest::{BlobDigest, ContentId};
+use crate::exchange::Bundle;
 use crate::oci::{Descriptor, ImageConfig, Manifest, Platform, Reference, annotations};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 /// One of the images that are handed out together. One alone, of which nothing speaks, is a manifest without an index.
 #[derive(Clone)]
@@ -17,6 +19,17 @@ pub struct Member<'a> {
     pub annotations: Annotations,
     /// Makes what speaks of it, once its manifest is known: its provenance, for example.
     pub attest: Option<&'a Attest<'a>>,
+    /// Records of its steps, which its config is to have.
+    pub records: Option<Arc<Records>>,
+}
+
+/// Records of an image's steps, for those who have the image.
+#[derive(Debug, Clone, Default)]
+pub struct Records {
+    /// The records.
+    pub bundle: Bundle,
+    /// Which layer of the image each step's is, from 0.
+    pub numbers: BTreeMap<ContentId, usize>,
 }
 
 /// Makes what speaks of an image. An answer that is empty leaves an image that is alone without an index.
@@ -101,6 +114,7 @@ impl<'a> Member<'a> {
             image,
             annotations: Annotations::default(),
             attest: None,
+            records: None,
         }
     }
 }

@@ -24,6 +24,7 @@ mod output;
 mod packed;
 mod push;
 mod save;
+mod single;
 mod tree;
 
 #[cfg(test)]
@@ -34,7 +35,8 @@ pub use documents::push_top;
 pub use error::ExportError;
 pub use image::{HistoryLine, Image, LayerPlace, LayerSource};
 pub use layers::Epoch;
-pub use member::{Annotations, Attest, Attestation, IndexNotes, Member, Subject};
+pub use member::{Annotations, Attest, Attestation, IndexNotes, Member, Records, Subject};
 pub use output::{Destination, Exported, Options, Output, Tell, export, image_id, tag};
 pub use push::{Stored, push_stored};
 pub use save::{SavedImage, save};
+pub use single::{Patience, pack_layer};

@@ -10,6 +10,7 @@ use super::packed::{Packed, PackedImage, family_for};
 use super::push::push;
 use super::tree::Tree;
 use crate::digest::BlobDigest;
+use crate::exchange::{INLINE, inline};
 use crate::layer::Compression;
 use crate::oci::media::Family;
 use crate::oci::{Descriptor, ImageConfig, Reference};
@@ -253,7 +254,7 @@ impl Exporter<'_> {
         let family = family_for(wanted, all_blobs.iter().flatten());
         let mut images = Vec::with_capacity(self.members.len());
         for ((member, named), blobs) in self.members.iter().zip(&all_named).zip(all_blobs) {
-            let document = document(member.image, named, self.options.epoch.as_ref());
+            let document = self.document(member, named);
             let bytes = document.to_bytes();
             let image = PackedImage::new(&document, bytes, blobs, family, &member.annotations);
             let attestations = match member.attest {
@@ -294,6 +295,17 @@ impl Exporter<'_> {
             })
             .collect();
         Tree::new(&self.packer, &images)
+    }
+
+    /// The config of an image, with the records that it is to have.
+    pub(super) fn document(&self, member: &Member<'_>, named: &[Named]) -> ImageConfig {
+        let mut config = document(member.image, named, self.options.epoch.as_ref());
+        if let Some(records) = &member.records {
+            let compression = self.options.compression.name();
+            let value = inline(&records.bundle, &records.numbers, &compression);
+            config.other.insert(INLINE.to_owned(), value);
+        }
+        config
     }
 
     /// What is told of what was handed out.
@@ -337,7 +349,7 @@ pub(super) fn write_to(
     }
 }
 
-pub(super) fn document(image: &Image, named: &[Named], epoch: Option<&Epoch>) -> ImageConfig {
+fn document(image: &Image, named: &[Named], epoch: Option<&Epoch>) -> ImageConfig {
     image.document(named.iter().map(|layer| layer.diff_id).collect(), epoch)
 }
 

@@ -96,6 +96,7 @@ impl Gathered {
         for layer in &image.layers {
             let content = match layer {
                 LayerSource::Delta(content) => *content,
+                LayerSource::Told { layer, .. } => return Err(ExportError::NotUnpacked(layer.diff_id)),
                 LayerSource::Blob { diff_id, .. } => {
                     let content = packer.store.content_of(diff_id)?;
                     content.ok_or(ExportError::NotUnpacked(*diff_id))?

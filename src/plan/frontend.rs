@@ -6,9 +6,6 @@ use crate::dockerfile::Dockerfile;
 /// Repositories of the frontend whose language is read here.
 const KNOWN: [&str; 2] = ["docker/dockerfile", "docker/dockerfile-upstream"];
 
-/// Build arguments that tell BuildKit something which is not done here, and what that is.
-const WITHOUT_EFFECT: [(&str, &str); 1] = [("BUILDKIT_INLINE_CACHE", "no cache is written into images")];
-
 /// Warnings about a Dockerfile and its build arguments.
 ///
 /// `BUILDKIT_SYNTAX` takes the place of `# syntax=`, as in BuildKit.
@@ -33,12 +30,6 @@ pub(super) fn warnings(dockerfile: &Dockerfile, build_args: &[(String, String)])
                 .help("the file is read as a Dockerfile, in the language of `docker/dockerfile:1`"),
         );
     }
-    for (name, why) in WITHOUT_EFFECT {
-        if given(name).is_some_and(|value| !is_off(value)) {
-            let message = format!("the build argument `{name}` has no effect: {why}");
-            warnings.push(Diagnostic::warning("build-argument", None, message));
-        }
-    }
     warnings
 }
 
@@ -50,10 +41,6 @@ fn is_known(image: &str) -> bool {
     let first = tag == "1" || tag.starts_with("1.") || tag.starts_with("1-");
     let moving = ["latest", "labs", "master", "master-labs"].contains(&tag);
     KNOWN.contains(&repository) && (first || moving)
-}
-
-fn is_off(value: &str) -> bool {
-    matches!(value.to_ascii_lowercase().as_str(), "0" | "f" | "false")
 }
 
 #[cfg(test)]
@@ -103,17 +90,5 @@ mod tests {
             said[0].contains("`BUILDKIT_SYNTAX` names the frontend `yours`"),
             "{said:?}"
         );
-    }
-
-    #[test]
-    fn arguments_without_effect() {
-        let args = [
-            ("BUILDKIT_INLINE_CACHE", "1"),
-            ("BUILDKIT_MULTI_PLATFORM", "1"),
-            ("OTHER", "1"),
-        ];
-        let said = said("FROM scratch\n", &args);
-        assert_eq!(said.len(), 1);
-        assert!(said[0].contains("BUILDKIT_INLINE_CACHE"));
     }
 }

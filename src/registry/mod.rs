@@ -9,6 +9,7 @@
 //! registry that they are for, or to the token server that it names over TLS, and are asked for only by a registry that
 //! refuses to answer without.
 
+mod artifact;
 mod auth;
 mod blob;
 mod challenge;
@@ -23,7 +24,7 @@ mod route;
 mod upload;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use credentials::Credentials;
 pub use error::RegistryError;

@@ -202,6 +202,24 @@ impl Registries {
 }
 
 impl Pulled {
+    /// Something that is known to be somewhere.
+    pub(super) fn new(
+        registries: &Registries,
+        source: Reference,
+        digest: BlobDigest,
+        manifest: Manifest,
+        config: ImageConfig,
+    ) -> Self {
+        Self {
+            registries: registries.clone(),
+            source,
+            top: digest,
+            manifest_digest: digest,
+            manifest,
+            config,
+        }
+    }
+
     /// Its config.
     pub fn config(&self) -> &ImageConfig {
         &self.config

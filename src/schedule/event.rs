@@ -43,6 +43,8 @@ pub enum Event {
     Reused {
         /// Which step.
         step: StepId,
+        /// Who had it, if it was not the store.
+        from: Option<String>,
     },
     /// Its work is done.
     Built {

@@ -112,7 +112,7 @@ fn go(graph: &Graph, work: &Sums, jobs: usize) -> (Result<Results<usize>, Failur
     let listener = |event: Event| {
         heard.lock().unwrap().push(match event {
             Event::Started { step, .. } => format!("started {}", step.index()),
-            Event::Reused { step } => format!("reused {}", step.index()),
+            Event::Reused { step, .. } => format!("reused {}", step.index()),
             Event::Built { step, .. } => format!("built {}", step.index()),
             Event::Failed { step, .. } => format!("failed {}", step.index()),
             Event::Stopped { step } => format!("stopped {}", step.index()),

@@ -46,6 +46,8 @@ pub trait Work: Sync {
 pub enum Lookup<O, P> {
     /// The step is done.
     Hit(O),
+    /// It is done, as somebody says who is not the store.
+    Told(O, String),
     /// It is not.
     Miss(P, MissReason),
 }
@@ -253,7 +255,12 @@ fn take_lookup<O, P, E: Display>(
 ) {
     match found {
         Ok(Lookup::Hit(output)) => {
-            events.hear(Event::Reused { step });
+            events.hear(Event::Reused { step, from: None });
+            state.finish(graph, step, output);
+        }
+        Ok(Lookup::Told(output, from)) => {
+            let from = Some(from);
+            events.hear(Event::Reused { step, from });
             state.finish(graph, step, output);
         }
         Ok(Lookup::Miss(prepared, reason)) => {

@@ -50,4 +50,6 @@ mod reproducible;
 mod rootless;
 mod running;
 mod sandbox;
+mod shared_cache;
+mod shared_hosts;
 mod ssh;

@@ -9,6 +9,7 @@ mod repository;
 mod run;
 pub mod shelf;
 mod ssh;
+mod wire;
 
 pub use image::{Image, Kind, Node, untar};
 pub use peers::{busybox, peer, python_module, python_peer, root, skip, user_namespaces};
@@ -16,6 +17,7 @@ pub use registry::{Guard, Registry};
 pub use repository::{Repositories, THEN};
 pub use run::{Run, Running};
 pub use ssh::{Agent, openssh};
+pub use wire::Wire;
 
 use std::ffi::OsStr;
 use std::fs;

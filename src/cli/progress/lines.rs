@@ -36,6 +36,11 @@ pub(super) fn clean(text: &str) -> String {
         .collect()
 }
 
+/// `reused`, or `reused from team/app:cache`
+pub(super) fn reused(from: Option<&str>) -> String {
+    from.map_or_else(|| "reused".to_owned(), |from| format!("reused from {}", clean(from)))
+}
+
 /// `0.2s`, `41.0s`, `2m03s`
 pub(super) fn seconds(duration: Duration) -> String {
     let tenths = duration.as_millis() / 100;

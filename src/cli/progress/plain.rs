@@ -1,7 +1,7 @@
 //! A line per event: for logs.
 
 use super::Screen;
-use super::lines::{Lines, clean, label, seconds, tag};
+use super::lines::{Lines, clean, label, reused, seconds, tag};
 use crate::build::Progress;
 use crate::plan::{Graph, StepId};
 use crate::schedule::{Event, Stream};
@@ -49,6 +49,7 @@ impl<W: Write> State<W> {
             Progress::Loading(what) => writeln!(self.out, "loading {}", clean(&what))?,
             Progress::Exporting(what) => writeln!(self.out, "writing {}", clean(&what))?,
             Progress::Pushed(pushed) => writeln!(self.out, "{}", clean(&pushed.to_string()))?,
+            Progress::Caching(what) => writeln!(self.out, "exporting cache to {}", clean(&what))?,
             Progress::Exported => (),
             Progress::Step(event) => self.step(event)?,
         }
@@ -79,7 +80,9 @@ impl<W: Write> State<W> {
             Event::Noted { step, text } => {
                 writeln!(self.out, "{} note: {}", tag(&graph.steps[step]), clean(&text))
             }
-            Event::Reused { step } => writeln!(self.out, "{}  reused", label(&graph.steps[step])),
+            Event::Reused { step, from } => {
+                writeln!(self.out, "{}  {}", label(&graph.steps[step]), reused(from.as_deref()))
+            }
             Event::Built { step, duration } => {
                 self.flush(step, &graph)?;
                 writeln!(self.out, "{} built in {}", tag(&graph.steps[step]), seconds(duration))

@@ -95,6 +95,11 @@ impl<W: Write> State<W> {
                 status.export(&name, &time, None, &time);
                 self.writing = Some((name, time));
             }
+            Progress::Caching(what) => {
+                let name = format!("exporting cache to {}", clean(&what));
+                status.export(&name, &time, None, &time);
+                self.writing = Some((name, time));
+            }
             Progress::Pushed(Pushed::Began(name)) => {
                 let name = format!("pushing {name}");
                 status.export(&name, &time, None, &time);
@@ -155,7 +160,17 @@ impl<W: Write> State<W> {
                 });
                 return;
             }
-            Event::Reused { step } => {
+            Event::Reused { step, from } => {
+                if let Some(from) = from {
+                    status.statuses.push(VertexStatus {
+                        id: format!("importing cache from {}", clean(&from)),
+                        vertex: vertex(graph, step).digest,
+                        current: 0,
+                        timestamp: time.clone(),
+                        started: time.clone(),
+                        completed: Some(time.clone()),
+                    });
+                }
                 status.vertexes.push(Vertex {
                     started: Some(time.clone()),
                     completed: Some(time),

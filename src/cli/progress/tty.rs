@@ -1,7 +1,7 @@
 //! A live view: a line for each running step below the lines of those that are done.
 
 use super::Screen;
-use super::lines::{Lines, clean, label, seconds, tag};
+use super::lines::{Lines, clean, label, reused, seconds, tag};
 use crate::build::Progress;
 use crate::plan::{Graph, StepId};
 use crate::schedule::Event;
@@ -56,6 +56,7 @@ impl Screen for Tty {
             Progress::Loading(what) => self.line(format!("loading {}", clean(&what))),
             Progress::Exporting(what) => self.line(format!("writing {}", clean(&what))),
             Progress::Pushed(pushed) => self.line(clean(&pushed.to_string())),
+            Progress::Caching(what) => self.line(format!("exporting cache to {}", clean(&what))),
             Progress::Exported => (),
             Progress::Step(event) => self.step(&mut state, event),
         }
@@ -75,7 +76,9 @@ impl Tty {
         let Some(graph) = state.graph.clone() else { return };
         match event {
             Event::Noted { step, text } => self.line(format!("{} note: {}", tag(&graph.steps[step]), clean(&text))),
-            Event::Reused { step } => self.line(format!("{}  reused", label(&graph.steps[step]))),
+            Event::Reused { step, from } => {
+                self.line(format!("{}  {}", label(&graph.steps[step]), reused(from.as_deref())));
+            }
             Event::Started { step, reason } => {
                 let (rows, columns) = size();
                 // More bars than rows would leave traces; who has no place shows up when it is done.

@@ -3,4 +3,4 @@
 mod pulls;
 mod pushes;
 mod referring;
-mod registry;
+pub(crate) mod registry;

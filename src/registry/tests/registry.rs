@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 /// Documents and blobs by digest, and what tags lead to.
 #[derive(Default, Clone)]
-pub(super) struct Content {
+pub(crate) struct Content {
     blobs: BTreeMap<String, (String, Vec<u8>)>,
     tags: BTreeMap<String, String>,
     /// What was sent of uploads, by number.
@@ -76,7 +76,7 @@ impl Content {
     }
 
     /// A registry that has nothing yet, and knows repositories apart.
-    pub(super) fn empty() -> Self {
+    pub(crate) fn empty() -> Self {
         Self {
             held: Some(BTreeSet::new()),
             ..Self::default()
@@ -95,7 +95,7 @@ impl Content {
     }
 
     /// What a good registry answers, also to somebody who pushes; `keeps` says whether it keeps what broke off.
-    pub(super) fn take(&mut self, asked: &Asked, keeps: bool) -> Answer {
+    pub(crate) fn take(&mut self, asked: &Asked, keeps: bool) -> Answer {
         let (path, query) = asked.target.split_once('?').unwrap_or((&asked.target, ""));
         let field = |name: &str| {
             let mut found = query.split('&').filter_map(|pair| pair.split_once('='));
