@@ -287,7 +287,7 @@ mod tests {
             ("type=registri,ref=a", "did you mean `registry`?"),
             ("type=registry,reff=a", "did you mean `ref`?"),
             ("type=registry", "`ref=` is missing"),
-            ("type=registry,ref=UP/per", "is no name"),
+            ("type=registry,ref=a/B", "is no name"),
             ("ref=a", "a type is missing"),
             ("type=local,ref=a", "not known for the type local"),
             ("type=registry,ref=a,ref=b", "given twice"),
