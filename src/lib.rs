@@ -23,6 +23,7 @@ pub mod layer;
 pub mod lint;
 pub mod lsp;
 pub mod oci;
+pub mod pins;
 pub mod plan;
 pub mod registry;
 pub mod resolve;

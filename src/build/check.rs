@@ -179,6 +179,7 @@ fn look_for_bases(
             Pull::Always => Pull::Always,
             Pull::Missing | Pull::Never => Pull::Never,
         },
+        ledger: &request.ledger,
     };
     for (need, found) in resolver.resolve(needs) {
         match found {

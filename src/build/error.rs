@@ -213,6 +213,7 @@ fn help(error: &ExecuteError) -> Option<String> {
         ExecuteError::Sandbox(error) => error.advice(),
         ExecuteError::Select(error) => error.help().first().cloned(),
         ExecuteError::Git(error) => error.advice(),
+        ExecuteError::Unpinned(_) | ExecuteError::OtherPin { .. } => Some(super::lock::ADVICE.to_owned()),
         ExecuteError::SecretMissing(id) => Some(format!("give it with `--secret id={id},src=FILE`")),
         ExecuteError::SshMissing(id) if id == Agents::DEFAULT => {
             Some("give it with `--ssh default`, or `--ssh default=KEYFILE`".to_owned())

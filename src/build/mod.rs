@@ -1,7 +1,7 @@
 //! Takes one build request through the rooms, from text to image.
 //!
 //! Enter by [`build`]: a store and a [`Request`] in, an [`Outcome`] out, [`Progress`] on the way. [`push`] takes an image
-//! of the store to a registry, [`check`] only looks at the Dockerfile.
+//! of the store to a registry, [`check`] only looks at the Dockerfile, [`lock`] tells what it gets from elsewhere.
 //!
 //! Invariant: this room prints nothing and reads no environment; all that a build depends on is in its request, the
 //! store, and the files that the request names.
@@ -15,6 +15,7 @@ mod error;
 mod far;
 mod handout;
 mod load;
+mod lock;
 mod outcome;
 mod prepare;
 mod push;
@@ -25,6 +26,7 @@ mod share;
 
 pub use check::{Report, check};
 pub use error::{BuildError, CacheError};
+pub use lock::lock;
 pub use outcome::{Outcome, Progress};
 pub use push::{PushRequest, push};
 pub use request::{

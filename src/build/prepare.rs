@@ -2,7 +2,7 @@
 
 use super::load::{self, Loader};
 use super::resolver::{self, Resolver, Unresolved};
-use super::{BuildError, Output, OutputKind, Progress, Request, annotations, check, epoch, read};
+use super::{BuildError, Output, OutputKind, Progress, Request, annotations, check, epoch, lock, read};
 use crate::agent::Agents;
 use crate::diagnostic::{Diagnostic, Severity, Source, render};
 use crate::dockerfile::{self, Dockerfile, Parsed};
@@ -41,7 +41,8 @@ impl Given {
         client: Client,
         cancel: &'a Cancel,
     ) -> Remotes<'a> {
-        Remotes::new(store, &self.secrets, &self.agents, client, request.git.clone(), cancel)
+        let (git, ledger) = (request.git.clone(), Arc::clone(&request.ledger));
+        Remotes::new(store, &self.secrets, &self.agents, client, git, ledger, cancel)
     }
 }
 
@@ -133,6 +134,7 @@ impl<'a> Planned<'a> {
         if let Some(failed) = failed {
             return Err(failed);
         }
+        lock::check(&graph, &remotes, &read.source)?;
         for name in load::used(&graph) {
             lowering.open(name)?;
         }
@@ -270,6 +272,7 @@ impl Lowering<'_> {
             contexts: &self.request.named_contexts,
             registries: self.registries,
             pull: self.request.pull,
+            ledger: &self.request.ledger,
         };
         let mut problems = Vec::new();
         for (need, found) in resolver.resolve(needs) {

@@ -7,6 +7,7 @@ use crate::git;
 use crate::http;
 use crate::layer::Compression;
 use crate::oci::{Platform, Reference};
+use crate::pins::Ledger;
 use crate::plan::{GitSource, Network};
 use crate::registry;
 use crate::sandbox::GroupLimits;
@@ -15,6 +16,7 @@ use std::fmt;
 use std::io::{Read, Write};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// One build.
 #[derive(Debug)]
@@ -67,6 +69,8 @@ pub struct Request {
     pub registries: registry::Settings,
     /// When images are pulled.
     pub pull: Pull,
+    /// What may be used of the outside.
+    pub ledger: Arc<Ledger>,
     /// What becomes of the result.
     pub outputs: Vec<Output>,
     /// Whether the image's manifest is to be told, so that it is made whatever the outputs are.

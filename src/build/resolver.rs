@@ -4,6 +4,7 @@ use super::{BuildError, NamedContext, Pull};
 use crate::diagnostic::causes;
 use crate::execute::BaseImage;
 use crate::oci::{Layout, OciError, Platform, Reference, Selector};
+use crate::pins::Ledger;
 use crate::plan::{self, ImageKey, ImageNeed};
 use crate::registry::{Registries, RegistryError};
 use crate::store::{Records, Store, StoreError};
@@ -78,6 +79,7 @@ pub(super) struct Resolver<'a> {
     pub(super) contexts: &'a [(String, NamedContext)],
     pub(super) registries: &'a Registries,
     pub(super) pull: Pull,
+    pub(super) ledger: &'a Ledger,
 }
 
 impl Resolver<'_> {
@@ -125,6 +127,12 @@ impl Resolver<'_> {
             }
         }
         let name = name_of(key)?;
+        if let Some(pin) = self.pin(key, &name)? {
+            return self.pinned_here(key, &name, &pin);
+        }
+        if self.ledger.is_noting() && name.digest().is_none() {
+            return Ok(None);
+        }
         let here = self.stored(key, &name)?;
         match self.pull {
             // What a digest names is always the same.
@@ -185,7 +193,7 @@ impl Resolver<'_> {
         }
     }
 
-    fn fit(&self, key: &ImageKey, image: BaseImage) -> Result<Option<BaseImage>, Unresolved> {
+    pub(super) fn fit(&self, key: &ImageKey, image: BaseImage) -> Result<Option<BaseImage>, Unresolved> {
         let its = image.config().platform();
         let serves = its.architecture.is_empty() || key.platform.rank(&its).is_some();
         if !serves {
@@ -201,12 +209,16 @@ impl Resolver<'_> {
     /// An image of a registry.
     fn far(&self, key: &ImageKey) -> Result<BaseImage, Unresolved> {
         let name = &name_of(key)?;
+        if let Some(pin) = self.pin(key, name)? {
+            return self.pinned_far(key, name, &pin);
+        }
         let refused = |error: RegistryError| self.refused(key, &error);
-        if self.pull == Pull::Always {
+        if self.pull == Pull::Always || self.ledger.is_noting() {
             let same = self.registries.still_means(name, &key.platform, self.store);
             if let Some(record) = same.map_err(refused)? {
                 let image = BaseImage::of_record(self.store, &key.reference, record).map_err(BuildError::from)?;
                 if let Some(image) = self.fit(key, image)? {
+                    self.note(key, name)?;
                     // It may have lost its name to one that was built here.
                     self.store
                         .write(|records| self.name_again(records, name, &image))
@@ -220,6 +232,7 @@ impl Resolver<'_> {
             .registries
             .keep(name, &key.platform, &pulled, self.store)
             .map_err(refused)?;
+        self.note(key, name)?;
         let image = BaseImage::of_record(self.store, &key.reference, record).map_err(BuildError::from)?;
         Ok(image
             .from_registry(self.registries, self.store)
@@ -235,7 +248,7 @@ impl Resolver<'_> {
         }
     }
 
-    fn refused(&self, key: &ImageKey, error: &RegistryError) -> Unresolved {
+    pub(super) fn refused(&self, key: &ImageKey, error: &RegistryError) -> Unresolved {
         if error.is_stopped() {
             return Unresolved::Error(BuildError::Cancelled);
         }

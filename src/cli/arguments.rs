@@ -8,6 +8,7 @@ use super::images::arguments::{
 };
 use super::lint::LintArguments;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// Builds container images from Dockerfiles.
@@ -24,6 +25,8 @@ pub(super) enum Command {
     Build(Box<BuildArguments>),
     /// Run a command in a new container made from an image of the store
     Run(Box<RunArguments>),
+    /// Write down the digests of all that a build gets from elsewhere: images, pages and commits
+    Lock(Box<LockArguments>),
     /// Push an image of the store to a registry
     Push(PushArguments),
     /// Log in to a registry
@@ -188,6 +191,11 @@ pub(super) struct BuildArguments {
         default_missing_value = "always", default_value_t = PullArgument::Missing)]
     pub(super) pull: PullArgument,
 
+    /// Use of the outside only what a lock file says, which `varve lock` writes [default: the Dockerfile's name and
+    /// `.lock`]
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    pub(super) locked: Option<OsString>,
+
     #[command(flatten)]
     pub(super) servers: ServerArguments,
 
@@ -249,6 +257,19 @@ pub(super) struct BuildArguments {
     /// Steps that may run at once
     #[arg(long, value_name = "NUMBER", default_value = "16")]
     pub(super) jobs: std::num::NonZeroUsize,
+}
+
+// What decides what a build needs is given as for the build.
+#[derive(Debug, Args)]
+#[command(mut_arg("check", |arg| arg.help("Change nothing; tell what would change, and end with 1 if there is anything")))]
+#[command(mut_arg("locked", |arg| arg.help("File to write [default: the Dockerfile's name and `.lock`]")))]
+pub(super) struct LockArguments {
+    #[command(flatten)]
+    pub(super) build: BuildArguments,
+
+    /// Ask for everything anew, and drop what is not needed; with a name, for this alone; repeatable
+    #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    pub(super) update: Vec<String>,
 }
 
 /// What `--resource` was before, one flag for each key.

@@ -7,6 +7,7 @@ use super::call::{self, Call};
 use super::check;
 use super::failure::{Exit, Failure, Usage};
 use super::loader::Loader;
+use super::lock;
 use super::machine::{self, Machine};
 use super::network;
 use super::output::size;
@@ -18,6 +19,7 @@ use crate::build::{
     Request,
 };
 use crate::oci::Reference;
+use crate::pins::Ledger;
 use crate::plan::{GitSource, Network};
 use crate::schedule::Cancel;
 use std::collections::BTreeMap;
@@ -140,8 +142,12 @@ fn report(arguments: &BuildArguments, outcome: &Outcome) -> Result<(), Failure> 
 }
 
 /// Turns what was typed into what is meant.
-fn request(arguments: &BuildArguments) -> Result<Request, Usage> {
+pub(super) fn request(arguments: &BuildArguments) -> Result<Request, Usage> {
     let (http, registries) = network::servers(&arguments.servers)?;
+    let ledger = match &arguments.locked {
+        Some(_) => Ledger::bound(lock::read(&lock::file(arguments)?)?),
+        None => Ledger::default(),
+    };
     let from_stdin = |path: &Path| path == Path::new("-");
     let context_is_stdin = from_stdin(&arguments.context);
     let dockerfile = match &arguments.file {
@@ -224,6 +230,7 @@ fn request(arguments: &BuildArguments) -> Result<Request, Usage> {
         resolv_conf: std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default(),
         http,
         git: network::git(&arguments.servers.ca_certs),
+        ledger: Arc::new(ledger),
         registries,
         pull: match arguments.pull {
             PullArgument::Always => Pull::Always,
@@ -256,7 +263,7 @@ fn far(context: &Path, parse: fn(&str) -> Option<Result<GitSource, String>>) -> 
     }
 }
 
-fn is_page(text: &str) -> bool {
+pub(super) fn is_page(text: &str) -> bool {
     text.starts_with("http://") || text.starts_with("https://")
 }
 

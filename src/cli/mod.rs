@@ -15,6 +15,7 @@ mod fmt;
 mod images;
 mod lint;
 mod loader;
+mod lock;
 mod login;
 mod lsp;
 mod machine;
@@ -65,6 +66,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Run(arguments) => run::run(*arguments),
         Command::Login(arguments) => login::login(&arguments),
         Command::Logout(arguments) => login::logout(&arguments),
+        Command::Lock(arguments) => lock::run(*arguments, &cancel),
         Command::Push(arguments) => push::run(&arguments, &cancel),
         Command::Lsp(arguments) => lsp::run(arguments),
         Command::Lint(arguments) => lint::run(*arguments),

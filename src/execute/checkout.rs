@@ -6,6 +6,7 @@ use crate::agent::{Agents, Serving};
 use crate::digest::{ContentId, Fields, FileDigest};
 use crate::git::{Commit, Credentials, Session};
 use crate::layer::{Host, LayerError, Time, View, scan};
+use crate::pins::PinnedCommit;
 use crate::plan::GitSource;
 use crate::store::Draft;
 use base64::Engine as _;
@@ -74,6 +75,32 @@ impl Checkout {
     }
 }
 
+/// What a ref is called among pins.
+fn pin_name(source: &GitSource) -> String {
+    let reference = source.reference.as_deref().unwrap_or("HEAD");
+    format!("{}#{reference}", source.public_remote())
+}
+
+/// A pinned commit, which has to be the one that a checksum in the Dockerfile promises.
+fn pinned(source: &GitSource, pin: PinnedCommit) -> Result<Commit, ExecuteError> {
+    let object = pin.tag.unwrap_or_else(|| pin.commit.clone());
+    if let Some(wanted) = &source.checksum
+        && !pin.commit.starts_with(wanted)
+        && !object.starts_with(wanted)
+    {
+        return Err(ExecuteError::OtherPin {
+            name: pin_name(source),
+            pinned: pin.commit,
+            wanted: wanted.clone(),
+        });
+    }
+    Ok(Commit {
+        id: pin.commit,
+        object,
+        name: pin.reference,
+    })
+}
+
 impl Remotes<'_> {
     /// Asks which commit a source means; one that is named by its whole id needs no network.
     pub fn look_up(&self, source: &GitSource) -> Result<Checkout, ExecuteError> {
@@ -85,12 +112,41 @@ impl Remotes<'_> {
             source.remote,
         );
         let commit = once(&self.commits, name, || {
-            self.session(source, |session, _| Ok(session.look_up()?))
+            let pin_name = pin_name(source);
+            // One that is named by its whole id is pinned in the Dockerfile.
+            let pin = match source.commit() {
+                Some(_) => None,
+                None => self.ledger.commit(&pin_name)?,
+            };
+            let commit = match pin {
+                Some(pin) => pinned(source, pin)?,
+                None => self.session(source, |session, _| Ok(session.look_up()?))?,
+            };
+            if source.commit().is_none() {
+                let pin = PinnedCommit {
+                    tag: Some(commit.object.clone()).filter(|object| *object != commit.id),
+                    commit: commit.id.clone(),
+                    reference: commit.name.clone(),
+                };
+                self.ledger.note_commit(&pin_name, pin);
+            }
+            Ok::<_, ExecuteError>(commit)
         })?;
         Ok(Checkout {
             source: source.clone(),
             commit,
         })
+    }
+
+    /// Whether a repository may be used at all. No server is asked.
+    ///
+    /// # Errors
+    /// [`ExecuteError::Unpinned`].
+    pub fn may_use_commit(&self, source: &GitSource) -> Result<(), ExecuteError> {
+        match source.commit() {
+            Some(_) => Ok(()),
+            None => Ok(self.ledger.commit(&pin_name(source)).map(drop)?),
+        }
     }
 
     /// The files of a commit, which is fetched unless the store has it.

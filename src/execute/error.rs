@@ -8,6 +8,7 @@ use crate::git::GitError;
 use crate::http::HttpError;
 use crate::layer::{LayerError, ListingError, ResolveError, TreePath};
 use crate::oci::OciError;
+use crate::pins::Unpinned;
 use crate::registry::RegistryError;
 use crate::sandbox::{ExitStatus, IdentityError, SandboxError};
 use crate::schedule::Cancelled;
@@ -27,6 +28,19 @@ pub enum ExecuteError {
         tail: Vec<u8>,
         /// The kernel killed a process of it at its limit of memory.
         out_of_memory: bool,
+    },
+    /// The lock file does not know it.
+    #[error(transparent)]
+    Unpinned(#[from] Unpinned),
+    /// The lock file and the Dockerfile promise different commits.
+    #[error("`{name}` is locked at {pinned}, and the Dockerfile wants {wanted}")]
+    OtherPin {
+        /// Which ref.
+        name: String,
+        /// The commit in the lock file.
+        pinned: String,
+        /// The checksum in the Dockerfile.
+        wanted: String,
     },
     /// The sandbox could not be made, or the program could not be started.
     #[error(transparent)]

@@ -6,6 +6,7 @@ use crate::digest::{BlobDigest, Fields, FileDigest};
 use crate::git::{self, Commit, Git};
 use crate::http::{self, Client, HttpError, Method, Request, Response, Resume, Url, parse_date};
 use crate::layer::{DETECT, Format, Kind, decoder, detect, read_tar};
+use crate::pins::Ledger;
 use crate::schedule::Cancel;
 use crate::store::{BlobReader, Store};
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,7 @@ pub struct Remotes<'a> {
     pub(super) agents: &'a Agents,
     client: Client,
     pub(super) git: Git,
+    pub(super) ledger: Arc<Ledger>,
     pub(super) cancel: &'a Cancel,
     pages: Cells<Page>,
     pub(super) commits: Cells<Commit>,
@@ -48,13 +50,14 @@ pub(super) fn once<T: Clone, E>(cells: &Cells<T>, name: String, make: impl FnOnc
 }
 
 impl<'a> Remotes<'a> {
-    /// Fetches into a store, with secrets and ssh agents by their ids.
+    /// Fetches into a store what the ledger allows, with secrets and ssh agents by their ids.
     pub fn new(
         store: &'a Store,
         secrets: &'a BTreeMap<String, Secret>,
         agents: &'a Agents,
         client: Client,
         git: git::Settings,
+        ledger: Arc<Ledger>,
         cancel: &'a Cancel,
     ) -> Self {
         Self {
@@ -63,6 +66,7 @@ impl<'a> Remotes<'a> {
             agents,
             client,
             git: Git::new(git, cancel.flag()),
+            ledger,
             cancel,
             pages: Mutex::default(),
             commits: Mutex::default(),
@@ -113,6 +117,15 @@ impl Page {
     }
 }
 
+/// What a page is called among pins: its address without secrets, and what tells it from others that look alike.
+pub(super) fn pin_name(url: &Url) -> String {
+    let name = url.to_string();
+    match url.wire() {
+        whole if whole == name => name,
+        whole => format!("{name}#{}", &crate::digest::Sha256::of(whole.as_bytes()).hex()[..16]),
+    }
+}
+
 /// What is remembered of a page between builds.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Known {
@@ -133,6 +146,17 @@ const UNNAMED: &[u8] = b"__unnamed__";
 const TRIES: u32 = 3;
 
 impl Remotes<'_> {
+    /// Whether a page may be used at all. No server is asked.
+    ///
+    /// # Errors
+    /// [`ExecuteError::Unpinned`].
+    pub fn may_use_page(&self, address: &str, checksum: Option<&str>) -> Result<(), ExecuteError> {
+        match checksum {
+            Some(_) => Ok(()),
+            None => Ok(self.ledger.page(&pin_name(&Url::parse(address)?)).map(drop)?),
+        }
+    }
+
     /// The moment that a page stands for: what the server says, else that of the newest file in an archive.
     ///
     /// # Errors
@@ -162,6 +186,13 @@ impl Remotes<'_> {
     /// Fetches a page, unless the store has it and the server says that it is still the same.
     pub fn page(&self, address: &str, checksum: Option<&str>) -> Result<Page, ExecuteError> {
         let url = Url::parse(address)?;
+        // A content that is promised in the Dockerfile can't be another one.
+        let pin = match checksum {
+            Some(_) => None,
+            None => self.ledger.page(&pin_name(&url))?.map(|pin| pin.to_string()),
+        };
+        let is_written = checksum.is_some();
+        let checksum = checksum.or(pin.as_deref());
         let name = format!("{} {}", checksum.unwrap_or_default(), url.whole());
         once(&self.pages, name, || {
             let known = match checksum.map(|checksum| self.promised(checksum)).transpose()?.flatten() {
@@ -172,6 +203,12 @@ impl Remotes<'_> {
                 .blob
                 .parse()
                 .map_err(|_| ExecuteError::Internal("a page has no digest".to_owned()))?;
+            if !is_written && self.ledger.is_noting() {
+                self.ledger.note_page(&pin_name(&url), blob);
+                // A build that is bound to it need not ask for it again.
+                let value = serde_json::to_vec(&known).unwrap_or_default();
+                self.store.put_memo(PROMISED, &promise_key(&blob.to_string()), &value)?;
+            }
             Ok(Page {
                 name: name_of(&url),
                 blob,

@@ -138,7 +138,7 @@ impl Url {
     }
 
     /// The address as it is requested, without user and password. It may hold secrets.
-    pub(super) fn wire(&self) -> String {
+    pub fn wire(&self) -> String {
         let query = self.query.as_ref().map(|query| format!("?{query}")).unwrap_or_default();
         let scheme = if self.secure { "https" } else { "http" };
         format!("{scheme}://{}{}{query}", self.authority(), self.path)

@@ -108,6 +108,47 @@ impl Registries {
         }
     }
 
+    /// The digests that a name led to when it was pulled for a platform: of an index or manifest, and of the manifest.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub fn meaning(
+        &self,
+        image: &Reference,
+        platform: &Platform,
+        store: &Store,
+    ) -> Result<Option<(BlobDigest, BlobDigest)>, RegistryError> {
+        let name = image.clone().or_latest().to_string();
+        let Some(note) = note(store.memo(MEANING, &meaning_key(&name, platform))?) else {
+            return Ok(None);
+        };
+        let manifest = note
+            .source
+            .parse::<Reference>()
+            .ok()
+            .and_then(|it| it.digest().copied());
+        Ok(note.top.parse().ok().zip(manifest))
+    }
+
+    /// The image that a name meant when it was pulled for a platform, if it led to `top`; and its manifest.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub fn meant_as(
+        &self,
+        image: &Reference,
+        platform: &Platform,
+        top: &BlobDigest,
+        store: &Store,
+    ) -> Result<Option<(ImageRecord, BlobDigest)>, RegistryError> {
+        match self.meaning(image, platform, store)? {
+            Some((known, manifest)) if known == *top => {
+                Ok(self.meant(image, platform, store)?.map(|record| (record, manifest)))
+            }
+            _ => Ok(None),
+        }
+    }
+
     /// The same, if the registry says that the name still means it.
     ///
     /// # Errors

@@ -34,6 +34,7 @@ mod lint;
 mod lint_images;
 mod lint_peers;
 mod lint_settings;
+mod locking;
 mod lsp;
 mod matrix;
 mod mirrors;

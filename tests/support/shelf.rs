@@ -155,6 +155,11 @@ impl Shelf {
         self.tags.insert(name.to_owned(), digest.to_owned());
     }
 
+    /// Takes things of another shelf, and none of its names.
+    pub fn extend(&mut self, other: Self) {
+        self.things.extend(other.things);
+    }
+
     /// What a registry answers, whatever the repository of a digest.
     pub fn answer(&self, asked: &Asked) -> Answer {
         let path = asked.target.strip_prefix("/v2/").unwrap_or_default();
