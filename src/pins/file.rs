@@ -150,11 +150,11 @@ fn wrong(entry: &str, field: &str) -> PinsError {
 /// As a file.
 impl fmt::Display for Pins {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{HEAD}version = {VERSION}\n")?;
+        writeln!(f, "{HEAD}version = {VERSION}")?;
         for (name, image) in &self.images {
             write!(f, "\n[image.{}]\ndigest = \"{}\"\n", quoted(name), image.digest)?;
             for (platform, digest) in &image.platforms {
-                write!(f, "{} = \"{digest}\"\n", quoted(platform))?;
+                writeln!(f, "{} = \"{digest}\"", quoted(platform))?;
             }
         }
         for (address, digest) in &self.pages {
@@ -164,7 +164,7 @@ impl fmt::Display for Pins {
             write!(f, "\n[git.{}]\ncommit = \"{}\"\n", quoted(name), commit.commit)?;
             for (key, value) in [("tag", &commit.tag), ("ref", &commit.reference)] {
                 if let Some(value) = value {
-                    write!(f, "{key} = {}\n", quoted(value))?;
+                    writeln!(f, "{key} = {}", quoted(value))?;
                 }
             }
         }
