@@ -7,6 +7,7 @@ use super::images::arguments::{
     PruneArguments, PullArguments, RemoveArguments, SaveArguments, SystemCommand, TagArguments,
 };
 use super::lint::LintArguments;
+use super::manifest::ManifestCommand;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -62,6 +63,9 @@ pub(super) enum Command {
     /// Work with images of the store
     #[command(subcommand)]
     Image(ImageCommand),
+    /// Work with indexes of several images
+    #[command(subcommand)]
+    Manifest(ManifestCommand),
     /// Work with results of earlier builds
     #[command(subcommand)]
     Builder(BuilderCommand),

@@ -19,6 +19,7 @@ mod lock;
 mod login;
 mod lsp;
 mod machine;
+mod manifest;
 mod network;
 mod output;
 mod outputs;
@@ -83,6 +84,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
             images::run(ImageCommand::Prune(arguments), &cancel)
         }
         Command::Image(command) => images::run(command, &cancel),
+        Command::Manifest(command) => manifest::run(command, &cancel),
         Command::Builder(BuilderCommand::Build(arguments)) => build::run(*arguments, &cancel),
         Command::Builder(BuilderCommand::Prune(arguments)) => images::prune_cache(arguments),
         Command::Df(arguments) | Command::System(SystemCommand::Df(arguments)) => images::df(&arguments),

@@ -7,7 +7,7 @@ use super::packed::Packed;
 use crate::digest::BlobDigest;
 use crate::oci::media::{self, Kind};
 use crate::oci::{Descriptor, ImageConfig, Index, Manifest, OciError, Platform, Reference};
-use crate::registry::{Parcel, Part, PartBytes, Registries};
+use crate::registry::{Parcel, Part, PartBytes, Pulled, Registries};
 use crate::store::{Store, StoreError};
 
 /// Largest index, manifest or config that is read, in bytes.
@@ -15,13 +15,16 @@ pub(super) const LARGEST_DOCUMENT: u64 = 8 << 20;
 /// Indexes inside indexes that are followed.
 const DEEPEST: usize = 4;
 
+/// The image of a registry that has a layer which the store does not have, and the layer's number in it.
+type Far = Option<(Box<Pulled>, usize)>;
+
 /// A document with what it names.
 #[derive(Debug)]
 pub(super) struct Node {
     descriptor: Descriptor,
     bytes: Vec<u8>,
-    /// Of a manifest: the config and the layers.
-    blobs: Vec<Descriptor>,
+    /// Of a manifest: the config and the layers, and where those are that the store does not have.
+    blobs: Vec<(Descriptor, Far)>,
     /// Of an index: what it lists.
     below: Vec<Self>,
 }
@@ -38,19 +41,25 @@ pub fn push_top(
     by_digest: bool,
     tell: Tell<'_>,
 ) -> Result<BlobDigest, ExportError> {
-    let parcel = Node::read(store, top)?.parcel();
+    let parcel = Node::read(store, top, registries)?.parcel();
     Ok(registries.push(&parcel, names, by_digest, store, tell)?)
 }
 
 impl Node {
-    /// Reads a document of the store and all documents below it; the blobs that they name have to be there.
-    pub(super) fn read(store: &Store, top: &BlobDigest) -> Result<Self, ExportError> {
+    /// Reads a document of the store and all documents below it; layers that they name may be in registries.
+    pub(super) fn read(store: &Store, top: &BlobDigest, registries: &Registries) -> Result<Self, ExportError> {
         let bytes = store.read_blob(top, LARGEST_DOCUMENT)?;
         let media_type = media::of_document(&bytes);
-        Self::below(store, Descriptor::of(media_type, &bytes), bytes, 0)
+        Self::below(store, registries, Descriptor::of(media_type, &bytes), bytes, 0)
     }
 
-    fn below(store: &Store, descriptor: Descriptor, bytes: Vec<u8>, depth: usize) -> Result<Self, ExportError> {
+    fn below(
+        store: &Store,
+        registries: &Registries,
+        descriptor: Descriptor,
+        bytes: Vec<u8>,
+        depth: usize,
+    ) -> Result<Self, ExportError> {
         if depth > DEEPEST {
             return Err(OciError::TooDeep(DEEPEST).into());
         }
@@ -58,7 +67,7 @@ impl Node {
             let index = Index::from_bytes(&bytes)?;
             let read = |entry: Descriptor| {
                 let bytes = store.read_blob(&entry.digest, LARGEST_DOCUMENT)?;
-                Self::below(store, entry, bytes, depth + 1)
+                Self::below(store, registries, entry, bytes, depth + 1)
             };
             return Ok(Self {
                 below: index.manifests.into_iter().map(read).collect::<Result<_, _>>()?,
@@ -68,12 +77,24 @@ impl Node {
             });
         }
         let manifest = Manifest::from_bytes(&bytes)?;
-        let mut blobs = vec![manifest.config];
-        blobs.extend(manifest.layers);
-        for blob in &blobs {
-            if store.blob_size(&blob.digest)? != Some(blob.size) {
-                return Err(StoreError::NoBlob(blob.digest).into());
+        let config = manifest.config;
+        let mut blobs = vec![(config.clone(), None)];
+        let mut source = None;
+        for (number, layer) in manifest.layers.into_iter().enumerate() {
+            if store.blob_size(&layer.digest)? == Some(layer.size) {
+                blobs.push((layer, None));
+                continue;
             }
+            if source.is_none() && media::kind(&config.media_type) == Kind::Config {
+                let document = ImageConfig::from_bytes(&store.read_blob(&config.digest, LARGEST_DOCUMENT)?)?;
+                source = registries.source_of(&config.digest, &document, store)?;
+            }
+            let far = source.as_ref().filter(|pulled| {
+                let its = pulled.manifest().layers.get(number);
+                its.is_some_and(|its| its.digest == layer.digest)
+            });
+            let far = far.ok_or(StoreError::NoBlob(layer.digest))?.clone();
+            blobs.push((layer, Some((Box::new(far), number))));
         }
         Ok(Self {
             below: Vec::new(),
@@ -84,9 +105,12 @@ impl Node {
     }
 
     fn parcel(self) -> Parcel {
-        let part = |descriptor| Part {
+        let part = |(descriptor, far)| Part {
             descriptor,
-            bytes: PartBytes::Stored,
+            bytes: match far {
+                None => PartBytes::Stored,
+                Some((pulled, number)) => PartBytes::Far(pulled, number),
+            },
         };
         Parcel {
             media_type: self.descriptor.media_type,
@@ -137,9 +161,12 @@ impl Node {
             descriptor: self.descriptor,
             bytes: Bytes::Here(self.bytes),
         });
-        all.blobs.extend(self.blobs.into_iter().map(|descriptor| Blob {
+        all.blobs.extend(self.blobs.into_iter().map(|(descriptor, far)| Blob {
             descriptor,
-            bytes: Bytes::Stored,
+            bytes: match far {
+                None => Bytes::Stored,
+                Some((pulled, number)) => Bytes::Registry(pulled, number),
+            },
         }));
         self.below.into_iter().try_for_each(|node| node.gather(all))
     }

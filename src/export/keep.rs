@@ -2,7 +2,7 @@
 
 use super::ExportError;
 use super::image::LayerSource;
-use super::layers::{Bytes, Named};
+use super::layers::{Bytes, Named, Packer};
 use super::output::{Exported, Exporter};
 use super::packed::Packed;
 use super::{LayerPlace, Member};
@@ -43,7 +43,7 @@ impl Exporter<'_> {
         let top = TopRecord {
             digest: packed.top.digest,
             images: records.iter().map(|record| record.id).collect(),
-            blobs: self.keep_blobs(&packed)?,
+            blobs: keep_blobs(&self.packer, &packed)?,
         };
         let canonical = self.options.canonical.iter().cloned();
         names.extend(canonical.map(|name| name.without_tag().with_digest(top.digest).to_string()));
@@ -63,28 +63,6 @@ impl Exporter<'_> {
             })
             .map_err(|error: StoreError| ExportError::from(error))?;
         Ok(self.exported(packed))
-    }
-
-    /// Puts all blobs into the store, and names them.
-    fn keep_blobs(&self, packed: &Packed) -> Result<Vec<BlobDigest>, ExportError> {
-        let store = self.packer.store;
-        for blob in packed.blobs.values() {
-            match &blob.bytes {
-                Bytes::Here(bytes) => drop(store.put_blob(bytes)?),
-                Bytes::Stored => {}
-                // Layers of bases were kept with the image that has them.
-                Bytes::Layout(part) => {
-                    let mut into = store.blob_writer()?;
-                    let mut sink = super::destination::Sink::Stream(&mut into);
-                    sink.copy(part.file(), part.offset(), part.size(), self.packer.cancelled)
-                        .map_err(ExportError::io("copy a layer of", "the layout of the base image"))?;
-                    into.finish_expecting(&blob.descriptor.digest, blob.descriptor.size)?;
-                }
-                Bytes::Registry(pulled, number) => drop(pulled.fetch(*number, store)?),
-                Bytes::Tar { content, clamp } => self.packer.keep_tar(content, *clamp, &blob.descriptor)?,
-            }
-        }
-        Ok(packed.blobs.keys().copied().collect())
     }
 
     /// What the store says of an image, whose config and layers it has then.
@@ -146,4 +124,26 @@ impl Exporter<'_> {
             false => Err(StoreError::NoBlob(layer.digest).into()),
         }
     }
+}
+
+/// Puts all blobs into the store, and names them.
+pub(super) fn keep_blobs(packer: &Packer<'_>, packed: &Packed) -> Result<Vec<BlobDigest>, ExportError> {
+    let store = packer.store;
+    for blob in packed.blobs.values() {
+        match &blob.bytes {
+            Bytes::Here(bytes) => drop(store.put_blob(bytes)?),
+            Bytes::Stored => {}
+            // Layers of bases were kept with the image that has them.
+            Bytes::Layout(part) => {
+                let mut into = store.blob_writer()?;
+                let mut sink = super::destination::Sink::Stream(&mut into);
+                sink.copy(part.file(), part.offset(), part.size(), packer.cancelled)
+                    .map_err(ExportError::io("copy a layer of", "the layout of the base image"))?;
+                into.finish_expecting(&blob.descriptor.digest, blob.descriptor.size)?;
+            }
+            Bytes::Registry(pulled, number) => drop(pulled.fetch(*number, store)?),
+            Bytes::Tar { content, clamp } => packer.keep_tar(content, *clamp, &blob.descriptor)?,
+        }
+    }
+    Ok(packed.blobs.keys().copied().collect())
 }

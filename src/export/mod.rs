@@ -38,5 +38,5 @@ pub use layers::Epoch;
 pub use member::{Annotations, Attest, Attestation, IndexNotes, Member, Records, Subject};
 pub use output::{Destination, Exported, Options, Output, Tell, export, image_id, tag};
 pub use push::{Stored, push_stored};
-pub use save::{SavedImage, save};
+pub use save::{SavedImage, Sealed, save, seal};
 pub use single::{Patience, pack_layer};

@@ -11,6 +11,7 @@ use crate::digest::BlobDigest;
 use crate::layer::{Compression, Time};
 use crate::oci::media::Family;
 use crate::oci::{Descriptor, ImageConfig, Manifest, Reference};
+use crate::registry::Registries;
 use crate::store::Store;
 
 /// An image that is written as it is.
@@ -40,6 +41,7 @@ pub fn save(
     docker: bool,
     compression: Compression,
     destination: Destination<'_>,
+    registries: &Registries,
     cancelled: &(dyn Fn() -> bool + Sync),
 ) -> Result<(), ExportError> {
     let packer = Packer {
@@ -50,7 +52,7 @@ pub fn save(
     };
     let packed = images
         .iter()
-        .map(|image| pack(&packer, image, docker, compression))
+        .map(|image| pack(&packer, image, docker, compression, registries))
         .collect::<Result<Vec<_>, _>>()?;
     let Some(all) = Packed::joined(packed) else {
         return Ok(());
@@ -60,14 +62,47 @@ pub fn save(
     })
 }
 
+/// Gives an image of the store a manifest, whose blobs the store has then.
+///
+/// # Errors
+/// As [`save`].
+pub fn seal(
+    store: &Store,
+    image: &SavedImage,
+    registries: &Registries,
+    cancelled: &(dyn Fn() -> bool + Sync),
+) -> Result<Sealed, ExportError> {
+    let packer = Packer {
+        store,
+        epoch: None,
+        cancelled,
+        pool: None,
+    };
+    let packed = pack(&packer, image, false, Compression::GZIP, registries)?;
+    Ok(Sealed {
+        blobs: super::keep::keep_blobs(&packer, &packed)?,
+        manifest: packed.top,
+    })
+}
+
+/// An image with a manifest.
+#[derive(Debug, Clone)]
+pub struct Sealed {
+    /// Points at the manifest, and says its platform.
+    pub manifest: Descriptor,
+    /// Everything that the manifest names, and itself.
+    pub blobs: Vec<BlobDigest>,
+}
+
 fn pack(
     packer: &Packer<'_>,
     image: &SavedImage,
     docker: bool,
     compression: Compression,
+    registries: &Registries,
 ) -> Result<Packed, ExportError> {
     if let Some(top) = &image.top {
-        return Node::read(packer.store, top)?.packed(packer.store, &image.names);
+        return Node::read(packer.store, top, registries)?.packed(packer.store, &image.names);
     }
     if let Some((manifest, bytes)) = &image.manifest
         && let Some(blobs) = as_it_came(packer, manifest)?

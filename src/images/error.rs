@@ -58,6 +58,15 @@ pub enum ImagesError {
         /// The layer.
         diff_id: DiffId,
     },
+    /// An image is there, and not an index.
+    #[error("`{0}` is no index of images")]
+    NotAnIndex(String),
+    /// An index has no such entry.
+    #[error("the index has no entry `{0}`")]
+    NotListed(String),
+    /// An index without any image.
+    #[error("the index `{0}` would list no image")]
+    NoImages(String),
     /// The documents of the image.
     #[error(transparent)]
     Oci(#[from] OciError),

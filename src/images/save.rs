@@ -43,35 +43,7 @@ pub fn save(
 ) -> Result<(), ImagesError> {
     let mut saved = Vec::with_capacity(chosen.len());
     for Chosen { image, names } in chosen {
-        if let Some(top) = &image.top {
-            saved.push(SavedImage {
-                config: image.config.clone(),
-                config_bytes: image.config_bytes.clone(),
-                manifest: None,
-                top: Some(top.digest),
-                layers: Vec::new(),
-                names: names.clone(),
-            });
-            continue;
-        }
-        let name = image
-            .familiar()
-            .first()
-            .cloned()
-            .unwrap_or_else(|| image.id().to_string());
-        let base = BaseImage::of_record(store, &name, image.record.clone())?.from_registry(registries, store)?;
-        let mut layers = Vec::with_capacity(base.layers().len());
-        for (index, diff_id) in base.layers().iter().enumerate() {
-            layers.push(layer(store, image, &base, index, diff_id, &name)?);
-        }
-        saved.push(SavedImage {
-            config: image.config.clone(),
-            config_bytes: image.config_bytes.clone(),
-            manifest: image.manifest(store)?,
-            top: None,
-            layers,
-            names: names.clone(),
-        });
+        saved.push(saved_image(store, image, names.clone(), registries)?);
     }
     let docker = form == ArchiveForm::Docker;
     Ok(export::save(
@@ -80,8 +52,47 @@ pub fn save(
         docker,
         compression,
         destination,
+        registries,
         cancelled,
     )?)
+}
+
+/// An image as the exporter takes it.
+pub(super) fn saved_image(
+    store: &Store,
+    image: &StoredImage,
+    names: Vec<Reference>,
+    registries: &Registries,
+) -> Result<SavedImage, ImagesError> {
+    let form = SavedImage {
+        config: image.config.clone(),
+        config_bytes: image.config_bytes.clone(),
+        manifest: None,
+        top: None,
+        layers: Vec::new(),
+        names,
+    };
+    if let Some(top) = &image.top {
+        return Ok(SavedImage {
+            top: Some(top.digest),
+            ..form
+        });
+    }
+    let name = image
+        .familiar()
+        .first()
+        .cloned()
+        .unwrap_or_else(|| image.id().to_string());
+    let base = BaseImage::of_record(store, &name, image.record.clone())?.from_registry(registries, store)?;
+    let mut layers = Vec::with_capacity(base.layers().len());
+    for (index, diff_id) in base.layers().iter().enumerate() {
+        layers.push(layer(store, image, &base, index, diff_id, &name)?);
+    }
+    Ok(SavedImage {
+        manifest: image.manifest(store)?,
+        layers,
+        ..form
+    })
 }
 
 /// Where a layer's bytes are: a blob, else the delta that is exactly this layer, else the registry.

@@ -36,38 +36,28 @@ impl Registries {
     ) -> Result<ImageRecord, RegistryError> {
         let name = image.clone().or_latest().to_string();
         let id = pulled.manifest().config.digest;
-        let record = match store.image(&id)? {
-            // It was built here, or is known under another name: what is known of its layers stays.
-            Some(known) => ImageRecord {
-                manifest: Some(pulled.manifest_digest),
-                ..known
-            },
-            None => ImageRecord {
-                id,
-                manifest: Some(pulled.manifest_digest),
-                layers: layers(pulled.config()),
-                created: created(pulled.config()),
-                // As it travels; how large it is without compression is known when it is unpacked.
-                size: pulled
-                    .manifest()
-                    .layers
-                    .iter()
-                    .map(|it| it.size)
-                    .fold(0, u64::saturating_add),
-            },
-        };
+        let record = record_of(pulled, store)?;
         let for_this_machine = Platform::host().rank(&pulled.config().platform()).is_some();
         let named = for_this_machine || store.image_named(&name)?.is_none();
-        let note = Note {
-            id: id.to_string(),
-            source: pulled.source().to_string(),
-            top: pulled.top.to_string(),
-        };
-        let note = serde_json::to_vec(&note).unwrap_or_default();
+        let note = note_of(pulled);
         store.write(|records| {
             records.put_image(&record, if named { std::slice::from_ref(&name) } else { &[] })?;
             records.put_memo(SOURCE, &source_key(&id), &note)?;
             records.put_memo(MEANING, &meaning_key(&name, platform), &note)
+        })?;
+        Ok(record)
+    }
+
+    /// Puts a pulled image into the store's list of images without a name, for an index that leads to it.
+    ///
+    /// # Errors
+    /// When the store can't be written.
+    pub fn remember(&self, pulled: &Pulled, store: &Store) -> Result<ImageRecord, RegistryError> {
+        let record = record_of(pulled, store)?;
+        let note = note_of(pulled);
+        store.write(|records| {
+            records.put_image(&record, &[])?;
+            records.put_memo(SOURCE, &source_key(&record.id), &note)
         })?;
         Ok(record)
     }
@@ -209,6 +199,40 @@ pub fn origin(id: &BlobDigest, store: &Store) -> Result<Option<Reference>, Regis
         (Ok(source), Ok(top)) => Ok(Some(source.with_digest(top))),
         _ => Ok(None),
     }
+}
+
+/// What the store says of a pulled image.
+fn record_of(pulled: &Pulled, store: &Store) -> Result<ImageRecord, RegistryError> {
+    let id = pulled.manifest().config.digest;
+    Ok(match store.image(&id)? {
+        // It was built here, or is known under another name: what is known of its layers stays.
+        Some(known) => ImageRecord {
+            manifest: Some(pulled.manifest_digest),
+            ..known
+        },
+        None => ImageRecord {
+            id,
+            manifest: Some(pulled.manifest_digest),
+            layers: layers(pulled.config()),
+            created: created(pulled.config()),
+            // As it travels; how large it is without compression is known when it is unpacked.
+            size: pulled
+                .manifest()
+                .layers
+                .iter()
+                .map(|it| it.size)
+                .fold(0, u64::saturating_add),
+        },
+    })
+}
+
+fn note_of(pulled: &Pulled) -> Vec<u8> {
+    let note = Note {
+        id: pulled.manifest().config.digest.to_string(),
+        source: pulled.source().to_string(),
+        top: pulled.top.to_string(),
+    };
+    serde_json::to_vec(&note).unwrap_or_default()
 }
 
 fn note(value: Option<Vec<u8>>) -> Option<Note> {

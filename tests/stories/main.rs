@@ -36,6 +36,7 @@ mod lint_peers;
 mod lint_settings;
 mod locking;
 mod lsp;
+mod manifests;
 mod matrix;
 mod mirrors;
 mod mounts;

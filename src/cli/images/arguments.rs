@@ -95,6 +95,13 @@ pub(in crate::cli) struct InspectArguments {
     #[arg(short = 'f', long, value_name = "FORMAT")]
     pub(super) format: Option<String>,
 
+    /// Print the index or the manifest that the name leads to, in the store or else in its registry, byte by byte
+    #[arg(long, conflicts_with = "format")]
+    pub(super) raw: bool,
+
+    #[command(flatten)]
+    pub(super) servers: ServerArguments,
+
     /// Kind of thing; there are only images
     #[arg(long = "type", value_name = "KIND", value_parser = ["image"], hide = true)]
     pub(super) kind: Option<String>,

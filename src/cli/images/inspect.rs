@@ -1,15 +1,17 @@
 //! `varve inspect`: all that is known of images, in the form of `docker image inspect`.
 
 use super::arguments::InspectArguments;
-use super::failed;
 use super::table::wrong;
 use super::words::document_time;
+use super::{each, failed};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::machine::Machine;
 use crate::cli::template::{Template, json as one_line};
-use crate::cli::{note, print};
+use crate::cli::{network, note, print, print_text};
+use crate::http::Client;
 use crate::images::{self, StoredImage};
 use crate::oci::{Descriptor, media};
+use crate::registry::Registries;
 use crate::store::Store;
 use serde_json::{Value, json};
 
@@ -19,6 +21,9 @@ pub(super) fn run(arguments: &InspectArguments) -> Result<Exit, Failure> {
         Some("json") => Some(None),
         Some(format) => Some(Some(Template::parse(format).map_err(|error| wrong(&error))?)),
     };
+    if arguments.raw {
+        return raw(arguments);
+    }
     let store = Machine::store_alone(arguments.store.root.as_deref())?;
     let mut exit = Exit::Done;
     let mut all = Vec::new();
@@ -45,6 +50,18 @@ pub(super) fn run(arguments: &InspectArguments) -> Result<Exit, Failure> {
         }
     }
     Ok(exit)
+}
+
+/// Prints documents as they are.
+fn raw(arguments: &InspectArguments) -> Result<Exit, Failure> {
+    let (http, settings) = network::servers(&arguments.servers)?;
+    let machine = Machine::enter(arguments.store.root.as_deref())?;
+    let store = machine.store()?;
+    let registries = Registries::new(Client::new(http), settings);
+    each(&arguments.images, |name| {
+        let bytes = images::raw(&store, &registries, name).map_err(|error| failed(&error))?;
+        print_text(&String::from_utf8_lossy(&bytes)).map_err(|_| Failure::silent(Exit::Failed))
+    })
 }
 
 fn told(store: &Store, image: &StoredImage) -> Result<Value, images::ImagesError> {

@@ -142,7 +142,11 @@ fn the_store_keeps_what_was_built_and_hands_it_on() {
     };
     let to = |path: &Path| Destination::Path(path.to_owned());
     let gzip = crate::layer::Compression::GZIP;
-    save(&bench.store, &[image], false, gzip, to(&saved), NEVER).unwrap();
+    let registries = crate::registry::Registries::new(
+        crate::http::Client::new(crate::http::Settings::default()),
+        crate::registry::Settings::default(),
+    );
+    save(&bench.store, &[image], false, gzip, to(&saved), &registries, NEVER).unwrap();
     let out = Output::Oci(to(&direct));
     export(&bench.store, &members, out, &named(&["app"]), NEVER).unwrap();
     let digest = |path: &Path| Sha256::of(&std::fs::read(path).unwrap());
