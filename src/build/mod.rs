@@ -83,6 +83,11 @@ pub fn build(
     progress(Progress::Planned(Arc::clone(graph)));
 
     let warn = |text| progress(Progress::Warning(text));
+    for id in share::unknown_mounts(&request, graph) {
+        warn(format!(
+            "warning: no step has the cache mount `{id}`, which is to be shared"
+        ));
+    }
     let (imports, _stopped) = imports(store, host, &request, &planned, cancel, &warn);
     let executor = Executor {
         graph,
@@ -133,6 +138,8 @@ pub fn build(
             Ok(results) => results,
             Err(Failure::Step(_, ExecuteError::Lost(_))) if again && !cancel.is_cancelled() => continue,
             Err(Failure::Cancelled | Failure::Step(_, ExecuteError::Cancelled(_))) => {
+                ahead.finish();
+                sharing.finish(None, progress)?;
                 return Err(BuildError::Cancelled);
             }
             Err(Failure::Step(step, error)) => {
@@ -154,13 +161,17 @@ pub fn build(
         };
         match hand_out.prepare(&request).and_then(|()| hand_out.all(&mut request)) {
             Err(BuildError::Execute(error)) if again && matches!(*error, ExecuteError::Lost(_)) => continue,
-            Err(error) => return Err(error),
+            Err(error) => {
+                ahead.finish();
+                sharing.finish(None, progress)?;
+                return Err(error);
+            }
             Ok(handed) => break (handed, hand_out.bundle()),
         }
     };
     let (handed, bundle) = handed;
     ahead.finish();
-    sharing.finish(Some(&bundle), progress)?;
+    sharing.finish(Some((&bundle, &executor.notes.mounts(), host)), progress)?;
     Ok(Outcome {
         image: handed,
         names: request
@@ -233,11 +244,12 @@ fn imports<'a>(
     settings.patience.longest_pause = settings.patience.longest_pause.min(Duration::from_secs(2));
     let client = Client::new(settings);
     let registries = Registries::new(client.clone(), request.registries.clone());
-    let exchanges = request.cache_from.iter().map(|from| -> Arc<dyn Exchange> {
-        match &from.place {
+    let exchanges = request.cache_from.iter().map(|from| {
+        let exchange: Arc<dyn Exchange> = match &from.place {
             Place::Registry(name) => Arc::new(RegistryExchange::new(&registries, name, &planned.platforms)),
             Place::Directory { path, tag } => Arc::new(LocalExchange::new(path, tag)),
-        }
+        };
+        (exchange, from.mounts.clone())
     });
     let (registries, platforms) = (planned.registries.clone(), &planned.platforms);
     let stopped = prepare::stopping(&client, cancel);

@@ -90,6 +90,8 @@ pub struct Request {
 pub struct CacheFrom {
     /// The place.
     pub place: Place,
+    /// Ids of cache mounts that are filled from it when they are new.
+    pub mounts: Vec<String>,
 }
 
 /// Where results are put for other machines.
@@ -103,6 +105,8 @@ pub struct CacheTo {
     pub compression: Option<Compression>,
     /// Whether the build succeeds when this fails.
     pub ignore_error: bool,
+    /// Ids of cache mounts that are put there as well.
+    pub mounts: Vec<String>,
 }
 
 impl Request {

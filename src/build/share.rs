@@ -4,10 +4,13 @@ use super::error::CacheError;
 use super::request::{CacheTo, OutputKind, Request};
 use super::{BuildError, Progress};
 use crate::digest::{BlobDigest, ContentId, FileDigest, StepKey};
-use crate::exchange::{Bundle, Exchange, LocalExchange, Place, Record, RegistryExchange, layer_elsewhere};
+use crate::exchange::{
+    Bundle, Exchange, ExchangeError, LocalExchange, Place, Record, RegistryExchange, layer_elsewhere, send_mount,
+};
 use crate::export::{Patience, pack_layer};
-use crate::layer::Compression;
+use crate::layer::{Compression, Host};
 use crate::oci::Platform;
+use crate::plan::{Graph, MountKind, Op};
 use crate::registry::{PartBytes, Registries};
 use crate::store::Store;
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,6 +18,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+
+/// What a build that has succeeded did: its steps, the cache mounts that it used, and how files are written here.
+pub(super) type Done<'a> = (&'a Bundle, &'a BTreeMap<FileDigest, String>, &'a Host);
 
 /// Layers that are packed and sent at the same time, for each place.
 const AT_ONCE: usize = 2;
@@ -123,7 +129,7 @@ impl Sharing {
     ///
     /// # Errors
     /// [`BuildError::CacheExport`] when a place failed whose errors count.
-    pub(super) fn finish(self, bundle: Option<&Bundle>, progress: &dyn Fn(Progress)) -> Result<(), BuildError> {
+    pub(super) fn finish(self, done: Option<Done<'_>>, progress: &dyn Fn(Progress)) -> Result<(), BuildError> {
         let mut first = None;
         for target in self.targets {
             let Target {
@@ -135,7 +141,7 @@ impl Sharing {
                 threads,
             } = target;
             drop(jobs);
-            if bundle.is_some() {
+            if done.is_some() {
                 progress(Progress::Caching(place.to_string()));
             }
             for thread in threads.into_inner().unwrap_or_else(PoisonError::into_inner) {
@@ -143,8 +149,12 @@ impl Sharing {
             }
             // What was left when no thread could be had.
             work.run(&incoming, None);
-            let Some(bundle) = bundle else { continue };
-            let result = work.list(bundle);
+            let Some((bundle, mounts, host)) = done else { continue };
+            let mut result = work.list(bundle);
+            let wants = |id: &String| wanted.mounts.contains(id);
+            for (identity, _) in mounts.iter().filter(|(_, id)| wants(id)) {
+                result = result.and_then(|()| work.mount(identity, host));
+            }
             progress(Progress::Exported);
             if work.is_cancelled() {
                 return Err(BuildError::Cancelled);
@@ -206,10 +216,7 @@ impl Work {
             return Ok(());
         }
         let content = &job.record.content;
-        let here = self
-            .store
-            .has_delta(content)
-            .map_err(crate::exchange::ExchangeError::from)?;
+        let here = self.store.has_delta(content).map_err(ExchangeError::from)?;
         let (layer, bytes) = match here {
             true => {
                 let cancelled = || self.is_cancelled();
@@ -255,6 +262,18 @@ impl Work {
         Ok(self.exchange.put_bundle(&bundle, &state.bytes, &self.store)?)
     }
 
+    /// Sends what a cache mount holds by now.
+    fn mount(&self, identity: &FileDigest, host: &Host) -> Result<(), CacheError> {
+        let cancelled = || self.is_cancelled();
+        let mount = self.store.used_cache_mount(identity.as_bytes(), &cancelled);
+        let Some(mount) = mount.map_err(ExchangeError::from)? else {
+            return Ok(());
+        };
+        let (place, folder) = (&*self.exchange, mount.path());
+        send_mount(place, identity, folder, &self.store, host, &cancelled)?;
+        Ok(())
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -277,6 +296,27 @@ fn compression_of_image(request: &Request) -> Compression {
         )
     });
     image.map_or(Compression::GZIP, |output| output.compression)
+}
+
+/// Ids of cache mounts that are to be shared and that no step has.
+pub(super) fn unknown_mounts(request: &Request, graph: &Graph) -> Vec<String> {
+    let known: BTreeSet<&str> = graph
+        .steps
+        .node_weights()
+        .filter_map(|step| match &step.op {
+            Op::Run(run) => Some(run),
+            _ => None,
+        })
+        .flat_map(|run| &run.mounts)
+        .filter_map(|mount| match &mount.kind {
+            MountKind::Cache { id, .. } => Some(id.as_str()),
+            _ => None,
+        })
+        .collect();
+    let from = request.cache_from.iter().flat_map(|from| &from.mounts);
+    let asked = from.chain(request.cache_to.iter().flat_map(|to| &to.mounts));
+    let unknown: BTreeSet<&String> = asked.filter(|id| !known.contains(id.as_str())).collect();
+    unknown.into_iter().cloned().collect()
 }
 
 /// What all steps of a build left, by key, without layers.

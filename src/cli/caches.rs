@@ -19,7 +19,7 @@ pub(super) fn from(given: &str) -> Result<Vec<CacheFrom>, Usage> {
     if given.is_empty() {
         return Ok(Vec::new());
     }
-    let known: [(&str, &[&str]); 2] = [("registry", &["ref"]), ("local", &["src", "tag"])];
+    let known: [(&str, &[&str]); 2] = [("registry", &["ref", "mounts"]), ("local", &["src", "tag", "mounts"])];
     let spec = Spec::read("--cache-from", given)?;
     if spec.kind == "inline" {
         return Err(spec.bad("records in an image are read with `type=registry,ref=IMAGE`"));
@@ -29,7 +29,8 @@ pub(super) fn from(given: &str) -> Result<Vec<CacheFrom>, Usage> {
         "registry" => spec.registry()?,
         _ => spec.local("src")?,
     };
-    Ok(vec![CacheFrom { place }])
+    let mounts = spec.mounts();
+    Ok(vec![CacheFrom { place, mounts }])
 }
 
 /// What `--cache-to` names, with the build argument that asks for records in the image.
@@ -55,6 +56,7 @@ pub(super) fn to(given: &[String], build_args: &[String]) -> Result<Vec<CacheTo>
             max: false,
             compression: None,
             ignore_error: false,
+            mounts: Vec::new(),
         });
     }
     Ok(all)
@@ -64,7 +66,8 @@ pub(super) fn to(given: &[String], build_args: &[String]) -> Result<Vec<CacheTo>
 const INLINE_ARGUMENT: &str = "BUILDKIT_INLINE_CACHE=";
 
 fn one(given: &str) -> Result<CacheTo, Usage> {
-    const SHARED: [&str; 7] = [
+    const SHARED: [&str; 8] = [
+        "mounts",
         "mode",
         "ignore-error",
         "compression",
@@ -109,6 +112,7 @@ fn one(given: &str) -> Result<CacheTo, Usage> {
         max,
         compression: spec.compression()?,
         ignore_error: spec.flag("ignore-error")?.unwrap_or(false),
+        mounts: spec.mounts(),
     })
 }
 
@@ -177,7 +181,7 @@ impl Spec {
                 );
                 return Err(self.bad(&format!("`{key}` is not known for the type {}: {hint}", self.kind)));
             }
-            if seen.contains(&key) {
+            if seen.contains(&key) && key != "mounts" {
                 return Err(self.bad(&format!("`{key}` is given twice")));
             }
             seen.push(key);
@@ -188,6 +192,13 @@ impl Spec {
     fn get(&self, key: &str) -> Option<&str> {
         let found = self.fields.iter().find(|(it, _)| it == key);
         found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+    }
+
+    /// Ids of cache mounts, separated by semicolons, since commas separate fields.
+    fn mounts(&self) -> Vec<String> {
+        let given = self.fields.iter().filter(|(key, _)| key == "mounts");
+        let ids = given.flat_map(|(_, ids)| ids.split(';'));
+        ids.filter(|id| !id.is_empty()).map(str::to_owned).collect()
     }
 
     fn flag(&self, key: &str) -> Result<Option<bool>, Usage> {
@@ -267,6 +278,8 @@ mod tests {
             &[],
         )
         .unwrap();
+        let ids = |given: &str| from(given).unwrap().remove(0).mounts;
+        assert_eq!(ids("type=registry,ref=a/b,mounts=x;/y,mounts=z"), ["x", "/y", "z"]);
         assert!(all[0].max && all[0].ignore_error && !all[1].max);
         assert_eq!(all[0].compression.map(Compression::name).as_deref(), Some("zstd-3"));
         assert_eq!((all[1].compression, all[2].place.is_none()), (None, true));

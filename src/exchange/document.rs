@@ -115,7 +115,7 @@ pub(super) fn descriptor(layer: &FarLayer) -> Descriptor {
     Descriptor::new(&layer.media_type, layer.digest, layer.size)
 }
 
-/// The records that stand in a manifest itself; `None` when they are a blob of their own.
+/// The document that stands in a manifest itself; `None` when it is a blob of its own.
 pub(super) fn embedded(manifest: &Manifest) -> Option<Vec<u8>> {
     let bytes = STANDARD.decode(manifest.config.data.as_ref()?).ok()?;
     (crate::digest::Sha256::of(&bytes) == manifest.config.digest).then_some(bytes)

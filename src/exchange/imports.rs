@@ -2,7 +2,7 @@
 
 use super::document::descriptor;
 use super::error::{ExchangeError, Lost};
-use super::{Bundle, Exchange, LocalExchange, Place, Record, RegistryExchange, unpack};
+use super::{Bundle, Exchange, LocalExchange, Place, Record, RegistryExchange, bring_mount, unpack};
 use crate::digest::{ContentId, FileDigest, StepKey};
 use crate::layer::Host;
 use crate::oci::Platform;
@@ -10,6 +10,7 @@ use crate::registry::{PartBytes, Pulled, Registries};
 use crate::store::{Elsewhere, FarLayer, Store};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -28,10 +29,14 @@ pub struct Imports<'a> {
     /// Places that layers were had from, by what the store calls them.
     opened: Mutex<BTreeMap<String, Arc<dyn Exchange>>>,
     told: Mutex<BTreeSet<String>>,
+    /// Whether a selection was told wrongly.
+    doubted: AtomicBool,
 }
 
 struct Source {
     exchange: Arc<dyn Exchange>,
+    /// The ids of cache mounts that are wanted from it.
+    mounts: Vec<String>,
     bundle: OnceLock<Option<Bundle>>,
     /// Questions that failed.
     failures: AtomicUsize,
@@ -44,23 +49,24 @@ const PATIENCE: usize = 2;
 const AT_ONCE: usize = 4;
 
 impl<'a> Imports<'a> {
-    /// Places in the order in which they are asked; `tell` hears what goes wrong, from any thread. `registries` are how
+    /// Places in the order in which they are asked, each with the ids of cache mounts that are wanted from it; `tell` hears what goes wrong, from any thread. `registries` are how
     /// registries are reached for layers that the store knows of, and `platforms` which images of several count.
     pub fn new(
-        exchanges: Vec<Arc<dyn Exchange>>,
+        exchanges: Vec<(Arc<dyn Exchange>, Vec<String>)>,
         store: &'a Store,
         host: &Host,
         registries: Registries,
         platforms: &[Platform],
         tell: &'a (dyn Fn(String) + Sync),
     ) -> Self {
-        let source = |exchange| Source {
+        let source = |(exchange, mounts)| Source {
             exchange,
+            mounts,
             bundle: OnceLock::new(),
             failures: AtomicUsize::new(0),
             off: AtomicBool::new(false),
         };
-        let opened = exchanges.iter().map(|it| (it.place().note(), Arc::clone(it)));
+        let opened = exchanges.iter().map(|(it, _)| (it.place().note(), Arc::clone(it)));
         Self {
             store,
             host: *host,
@@ -71,6 +77,7 @@ impl<'a> Imports<'a> {
             tell,
             lost: Mutex::default(),
             told: Mutex::default(),
+            doubted: AtomicBool::new(false),
         }
     }
 
@@ -101,6 +108,26 @@ impl<'a> Imports<'a> {
     pub fn selection(&self, memo: &FileDigest) -> Option<FileDigest> {
         let bundles = self.sources.iter().filter_map(|source| self.bundle(source));
         bundles.filter_map(|bundle| bundle.selections.get(memo)).next().copied()
+    }
+
+    /// Fills an empty folder with what others have of a cache mount; `false` when nobody has it, and then the folder is
+    /// empty.
+    pub fn mount(&self, id: &str, identity: &FileDigest, folder: &Path) -> bool {
+        for source in self
+            .sources
+            .iter()
+            .filter(|source| source.mounts.iter().any(|it| it == id))
+        {
+            let brought = self.ask(source, |exchange| {
+                bring_mount(exchange, identity, folder, self.store, &self.host).map(Some)
+            });
+            match brought {
+                Some(true) => return true,
+                Some(false) => {}
+                None => empty(folder),
+            }
+        }
+        false
     }
 
     /// The bundle that a place had when it was asked first.
@@ -135,9 +162,18 @@ impl<'a> Imports<'a> {
         self.lost().contains(content)
     }
 
-    /// Whether any delta could not be had.
+    /// Whether any delta could not be had, or something else was not as told.
     pub fn has_lost(&self) -> bool {
-        !self.lost().is_empty()
+        self.doubted.load(Ordering::Relaxed) || !self.lost().is_empty()
+    }
+
+    /// Says that what was selected from a step is not what was told.
+    pub fn doubt(&self) -> Lost {
+        if !self.doubted.swap(true, Ordering::Relaxed) {
+            let text = "warning: a cache told wrongly what a `COPY --from` copies; the step is looked at again";
+            (self.tell)(text.to_owned());
+        }
+        Lost
     }
 
     /// Fetches and unpacks deltas that the store does not have.
@@ -226,7 +262,9 @@ impl<'a> Imports<'a> {
         let Elsewhere { place, layer } = self.store.elsewhere(content)?.ok_or_else(missing)?;
         let layer = layer.ok_or_else(missing)?;
         if self.store.blob_size(&layer.digest)? != Some(layer.size) {
-            self.open(&place).ok_or_else(missing)?.fetch(&layer, self.store)?;
+            self.open(&place)
+                .ok_or_else(missing)?
+                .fetch(&descriptor(&layer), self.store)?;
         }
         Ok(layer)
     }
@@ -307,6 +345,17 @@ impl<'a> Imports<'a> {
     }
 }
 
+/// Removes what is in a folder, as far as that is possible.
+fn empty(folder: &Path) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let _ = match entry.file_type().is_ok_and(|it| it.is_dir()) {
+            true => std::fs::remove_dir_all(path),
+            false => std::fs::remove_file(path),
+        };
+    }
+}
+
 /// The layer of a delta that the store does not have, and where its bytes are; `None` when nobody has it.
 ///
 /// # Errors
@@ -330,7 +379,7 @@ pub fn layer_elsewhere(
             PartBytes::Far(Box::new(pulled), 0)
         }
         Some(Place::Directory { path, tag }) => {
-            LocalExchange::new(path, &tag).fetch(&layer, store)?;
+            LocalExchange::new(path, &tag).fetch(&descriptor(&layer), store)?;
             PartBytes::Stored
         }
         None => return Ok(None),

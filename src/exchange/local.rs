@@ -1,11 +1,11 @@
 //! Results in a directory: an OCI layout, and beside it a manifest for each step.
 
 use super::document::{LARGEST, RECORDS, embedded, pack, unpack};
-use super::{Bundle, Exchange, ExchangeError, Place, Record};
-use crate::digest::{BlobDigest, StepKey};
+use super::{Bundle, Exchange, ExchangeError, MountSet, Place, Record, mounts};
+use crate::digest::{BlobDigest, FileDigest, StepKey};
 use crate::oci::{Descriptor, Index, Manifest, annotations, media};
 use crate::registry::PartBytes;
-use crate::store::{FarLayer, Store, StoreError};
+use crate::store::{Store, StoreError};
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -50,6 +50,10 @@ impl LocalExchange {
         format!("blobs/sha256/{}", digest.hex())
     }
 
+    fn mount_name(identity: &FileDigest) -> String {
+        format!("mounts/{}", identity.hex())
+    }
+
     fn step(key: &StepKey) -> String {
         format!("steps/{}", key.hex())
     }
@@ -83,27 +87,38 @@ impl LocalExchange {
         })
     }
 
-    fn records(&self, name: &str, bytes: &[u8]) -> Result<Bundle, ExchangeError> {
-        let what = self.path(name).display().to_string();
+    /// A document of the kind that is wanted, and the manifest that leads to it.
+    fn document(
+        &self,
+        name: &str,
+        bytes: &[u8],
+        kind: &str,
+        largest: u64,
+    ) -> Result<(Vec<u8>, Manifest), ExchangeError> {
         let wrong = |why: String| ExchangeError::Document {
-            what: what.clone(),
+            what: self.path(name).display().to_string(),
             why,
         };
         let manifest = Manifest::from_bytes(bytes).map_err(|error| wrong(error.to_string()))?;
-        if manifest.config.media_type != RECORDS {
+        if manifest.config.media_type != kind {
             return Err(wrong("it is something else".to_owned()));
         }
-        let records = match embedded(&manifest) {
-            Some(records) => records,
+        let document = match embedded(&manifest) {
+            Some(document) => document,
             None => {
-                let records = self.read(&Self::blob(&manifest.config.digest), LARGEST)?;
-                records.ok_or_else(|| wrong("its list of records is missing".to_owned()))?
+                let document = self.read(&Self::blob(&manifest.config.digest), largest)?;
+                document.ok_or_else(|| wrong("its document is missing".to_owned()))?
             }
         };
-        if crate::digest::Sha256::of(&records) != manifest.config.digest {
-            return Err(wrong("its list of records is damaged".to_owned()));
+        if crate::digest::Sha256::of(&document) != manifest.config.digest {
+            return Err(wrong("its document is damaged".to_owned()));
         }
-        unpack(&what, &records, &manifest.layers, &[])
+        Ok((document, manifest))
+    }
+
+    fn records(&self, name: &str, bytes: &[u8]) -> Result<Bundle, ExchangeError> {
+        let (records, manifest) = self.document(name, bytes, RECORDS, LARGEST)?;
+        unpack(&self.path(name).display().to_string(), &records, &manifest.layers, &[])
     }
 
     /// Ensures that the directory has a blob.
@@ -129,18 +144,17 @@ impl LocalExchange {
         }
     }
 
-    /// Puts the layers of a manifest and the manifest itself under a name.
+    /// Puts all that a manifest names there; gives the manifest.
     fn put(
         &self,
-        bundle: &Bundle,
+        (manifest, document): (Manifest, Vec<u8>),
         bytes: &dyn Fn(&BlobDigest) -> PartBytes,
         store: &Store,
     ) -> Result<Vec<u8>, ExchangeError> {
-        let (manifest, records) = pack(bundle);
         for layer in &manifest.layers {
             self.deliver(layer, &bytes(&layer.digest), store)?;
         }
-        self.deliver(&manifest.config, &PartBytes::Here(records.into()), store)?;
+        self.deliver(&manifest.config, &PartBytes::Here(document.into()), store)?;
         if std::fs::metadata(self.path("oci-layout")).is_err() {
             self.write("oci-layout", &mut &*LAYOUT)?;
         }
@@ -174,6 +188,10 @@ impl Exchange for LocalExchange {
         };
         let name = Self::blob(&entry.digest);
         match self.read(&name, LARGEST_DOCUMENT)? {
+            Some(bytes) if crate::digest::Sha256::of(&bytes) != entry.digest => Err(ExchangeError::Document {
+                what: self.path(&name).display().to_string(),
+                why: "it is not what its digest says".to_owned(),
+            }),
             Some(bytes) => self.records(&name, &bytes).map(Some),
             None => Ok(None),
         }
@@ -187,18 +205,27 @@ impl Exchange for LocalExchange {
         }
     }
 
-    fn fetch(&self, layer: &FarLayer, store: &Store) -> Result<(), ExchangeError> {
-        if store.blob_size(&layer.digest)? == Some(layer.size) {
+    fn mount(&self, identity: &FileDigest, _: &Store) -> Result<Option<MountSet>, ExchangeError> {
+        let name = Self::mount_name(identity);
+        let Some(bytes) = self.read(&name, LARGEST_DOCUMENT)? else {
+            return Ok(None);
+        };
+        let (document, manifest) = self.document(&name, &bytes, mounts::MOUNT, mounts::LARGEST)?;
+        MountSet::unpack(&self.path(&name).display().to_string(), &document, &manifest.layers).map(Some)
+    }
+
+    fn fetch(&self, blob: &Descriptor, store: &Store) -> Result<(), ExchangeError> {
+        if store.blob_size(&blob.digest)? == Some(blob.size) {
             return Ok(());
         }
-        let path = self.path(&Self::blob(&layer.digest));
+        let path = self.path(&Self::blob(&blob.digest));
         let file = open(&path)?.ok_or_else(|| failed("read", &path)(io::ErrorKind::NotFound.into()))?;
         let mut writer = store.blob_writer()?;
         // One byte more, so that a longer file is seen to be longer.
-        let copied = io::copy(&mut file.take(layer.size.saturating_add(1)), &mut writer);
+        let copied = io::copy(&mut file.take(blob.size.saturating_add(1)), &mut writer);
         copied.map_err(failed("read", &path))?;
         writer.flush().map_err(failed("read", &path))?;
-        Ok(writer.finish_expecting(&layer.digest, layer.size)?)
+        Ok(writer.finish_expecting(&blob.digest, blob.size)?)
     }
 
     fn put_record(
@@ -212,7 +239,7 @@ impl Exchange for LocalExchange {
             steps: BTreeMap::from([(*key, record.clone())]),
             ..Bundle::default()
         };
-        let manifest = self.put(&bundle, &|_| bytes.clone(), store)?;
+        let manifest = self.put(pack(&bundle), &|_| bytes.clone(), store)?;
         self.write(&Self::step(key), &mut &manifest[..])
     }
 
@@ -223,7 +250,7 @@ impl Exchange for LocalExchange {
         store: &Store,
     ) -> Result<(), ExchangeError> {
         let part = |digest: &BlobDigest| bytes.get(digest).cloned().unwrap_or(PartBytes::Stored);
-        let manifest = self.put(bundle, &part, store)?;
+        let manifest = self.put(pack(bundle), &part, store)?;
         let mut entry = Descriptor::of(media::OCI_MANIFEST, &manifest);
         self.deliver(&entry, &PartBytes::Here(manifest.into()), store)?;
         entry
@@ -238,6 +265,17 @@ impl Exchange for LocalExchange {
         index.manifests.retain(|entry| !self.is_ours(entry));
         index.manifests.push(entry);
         self.write("index.json", &mut &index.to_bytes()[..])
+    }
+
+    fn put_mount(
+        &self,
+        identity: &FileDigest,
+        set: &MountSet,
+        _: Option<&MountSet>,
+        store: &Store,
+    ) -> Result<(), ExchangeError> {
+        let manifest = self.put(set.pack(), &|_| PartBytes::Stored, store)?;
+        self.write(&Self::mount_name(identity), &mut &manifest[..])
     }
 }
 

@@ -3,12 +3,12 @@
 //! The tag that was named has the bundle of the build that ended last; each step that was ever exported has a tag of its
 //! own. So builders that write at the same time lose nothing, and a look-up reads nothing but what it asks for.
 
-use super::document::{INLINE, LARGEST, RECORDS, descriptor, embedded, pack, unpack};
-use super::{Bundle, Exchange, ExchangeError, Place, Record};
-use crate::digest::{BlobDigest, StepKey};
+use super::document::{INLINE, LARGEST, RECORDS, embedded, pack, unpack};
+use super::{Bundle, Exchange, ExchangeError, MountSet, Place, Record, mounts};
+use crate::digest::{BlobDigest, FileDigest, StepKey};
 use crate::oci::{Descriptor, Manifest, Platform, Reference, media};
 use crate::registry::{Parcel, Part, PartBytes, Registries, RegistryError};
-use crate::store::{FarLayer, Store};
+use crate::store::Store;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
@@ -44,34 +44,55 @@ impl RegistryExchange {
 
     /// The name under which a step's record lies.
     fn name_of(&self, key: &StepKey) -> Result<Reference, ExchangeError> {
+        self.name_with(&key.hex()[..DIGITS])
+    }
+
+    /// The name under which a cache mount lies.
+    fn name_of_mount(&self, identity: &FileDigest) -> Result<Reference, ExchangeError> {
+        self.name_with(&format!("mount-{}", &identity.hex()[..DIGITS]))
+    }
+
+    fn name_with(&self, end: &str) -> Result<Reference, ExchangeError> {
         let tag: String = self.name.tag().unwrap_or("digest").chars().take(MOST_OF_TAG).collect();
         let repository = format!("{}/{}", self.name.registry(), self.name.repository());
-        let name = format!("{repository}:{tag}-{}", &key.hex()[..DIGITS]);
+        let name = format!("{repository}:{tag}-{end}");
         name.parse().map_err(|_| ExchangeError::Document {
             what: name,
             why: "it is no name".to_owned(),
         })
     }
 
-    fn records(&self, name: &Reference, bytes: &[u8], store: Option<&Store>) -> Result<Bundle, ExchangeError> {
-        let what = name.familiar();
+    /// A document of the kind that is wanted, and the manifest that leads to it; without a store only one that stands in
+    /// the manifest.
+    fn document(
+        &self,
+        name: &Reference,
+        bytes: &[u8],
+        (kind, largest): (&str, u64),
+        store: Option<&Store>,
+    ) -> Result<(Vec<u8>, Manifest), ExchangeError> {
         let wrong = |why: String| ExchangeError::Document {
-            what: what.clone(),
+            what: name.familiar(),
             why,
         };
         let manifest = Manifest::from_bytes(bytes).map_err(|error| wrong(error.to_string()))?;
-        if manifest.config.media_type != RECORDS {
+        if manifest.config.media_type != kind {
             return Err(wrong("it is something else".to_owned()));
         }
-        let records = match (embedded(&manifest), store) {
-            (Some(records), _) => records,
-            (None, Some(store)) if manifest.config.size <= LARGEST => {
+        let document = match (embedded(&manifest), store) {
+            (Some(document), _) => document,
+            (None, Some(store)) if manifest.config.size <= largest => {
                 self.registries.fetch(name, &manifest.config, store)?;
-                store.read_blob(&manifest.config.digest, LARGEST)?
+                store.read_blob(&manifest.config.digest, largest)?
             }
-            _ => return Err(wrong("its list of records is too large".to_owned())),
+            _ => return Err(wrong("its document is too large".to_owned())),
         };
-        unpack(&what, &records, &manifest.layers, &[])
+        Ok((document, manifest))
+    }
+
+    fn records(&self, name: &Reference, bytes: &[u8], store: Option<&Store>) -> Result<Bundle, ExchangeError> {
+        let (records, manifest) = self.document(name, bytes, (RECORDS, LARGEST), store)?;
+        unpack(&name.familiar(), &records, &manifest.layers, &[])
     }
 
     /// The records in the configs of an image.
@@ -100,21 +121,20 @@ impl RegistryExchange {
         self.delivered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sends a bundle to a name.
+    /// Sends a document to a name, with what its manifest names.
     fn put(
         &self,
         name: &Reference,
-        bundle: &Bundle,
+        (manifest, document): (Manifest, Vec<u8>),
         bytes: &BTreeMap<BlobDigest, PartBytes>,
         store: &Store,
     ) -> Result<(), ExchangeError> {
-        let (manifest, records) = pack(bundle);
         let mut parts = vec![Part {
             descriptor: Descriptor {
                 data: None,
                 ..manifest.config.clone()
             },
-            bytes: PartBytes::Here(records.into()),
+            bytes: PartBytes::Here(document.into()),
         }];
         let known = self.delivered().clone();
         let missing = manifest.layers.iter().filter(|layer| !known.contains(&layer.digest));
@@ -160,8 +180,18 @@ impl Exchange for RegistryExchange {
         }
     }
 
-    fn fetch(&self, layer: &FarLayer, store: &Store) -> Result<(), ExchangeError> {
-        Ok(self.registries.fetch(&self.name, &descriptor(layer), store)?)
+    fn mount(&self, identity: &FileDigest, store: &Store) -> Result<Option<MountSet>, ExchangeError> {
+        let name = self.name_of_mount(identity)?;
+        let Some(bytes) = self.registries.manifest(&name)? else {
+            return Ok(None);
+        };
+        let kind = (mounts::MOUNT, mounts::LARGEST);
+        let (document, manifest) = self.document(&name, &bytes, kind, Some(store))?;
+        MountSet::unpack(&name.familiar(), &document, &manifest.layers).map(Some)
+    }
+
+    fn fetch(&self, blob: &Descriptor, store: &Store) -> Result<(), ExchangeError> {
+        Ok(self.registries.fetch(&self.name, blob, store)?)
     }
 
     fn put_record(
@@ -176,7 +206,7 @@ impl Exchange for RegistryExchange {
             ..Bundle::default()
         };
         let layers = record.layer.iter().map(|layer| (layer.digest, bytes.clone()));
-        self.put(&self.name_of(key)?, &bundle, &layers.collect(), store)
+        self.put(&self.name_of(key)?, pack(&bundle), &layers.collect(), store)
     }
 
     fn put_bundle(
@@ -185,6 +215,18 @@ impl Exchange for RegistryExchange {
         bytes: &BTreeMap<BlobDigest, PartBytes>,
         store: &Store,
     ) -> Result<(), ExchangeError> {
-        self.put(&self.name, bundle, bytes, store)
+        self.put(&self.name, pack(bundle), bytes, store)
+    }
+
+    fn put_mount(
+        &self,
+        identity: &FileDigest,
+        set: &MountSet,
+        before: Option<&MountSet>,
+        store: &Store,
+    ) -> Result<(), ExchangeError> {
+        let known = before.into_iter().flat_map(MountSet::blobs).map(|blob| blob.digest);
+        self.delivered().extend(known);
+        self.put(&self.name_of_mount(identity)?, set.pack(), &BTreeMap::new(), store)
     }
 }

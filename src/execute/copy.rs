@@ -62,6 +62,9 @@ pub(super) fn perform(job: &Job<'_>) -> Result<Listing, ExecuteError> {
         }
     };
     let selection = files.select(executor, &sources, &excludes)?;
+    if prepared.files.is_none() && matches!(copy.from, From::Step(_)) {
+        executor.check_selected(copy, &prepared.ingredients, &selection, inputs)?;
+    }
     // A linked layer is made without what is below it; only names of owners are looked up there.
     let names_owner = copy.chown.as_deref().is_some_and(names_somebody);
     let stack = if copy.link && !names_owner {

@@ -110,6 +110,8 @@ pub struct Notes {
     selections: Mutex<BTreeMap<FileDigest, FileDigest>>,
     /// Whether results were reused that are not here.
     far: AtomicBool,
+    /// Identities and ids of cache mounts that commands had.
+    mounts: Mutex<BTreeMap<FileDigest, String>>,
 }
 
 /// What a look-up found out and the work needs again.
@@ -253,6 +255,16 @@ impl Notes {
     pub fn key_of(&self, step: StepId) -> Option<StepKey> {
         let keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
         keys.get(&step).copied()
+    }
+
+    fn mount(&self, id: &str, identity: FileDigest) {
+        let mut mounts = self.mounts.lock().unwrap_or_else(PoisonError::into_inner);
+        mounts.insert(identity, id.to_owned());
+    }
+
+    /// Identities and ids of the cache mounts that commands had.
+    pub fn mounts(&self) -> BTreeMap<FileDigest, String> {
+        self.mounts.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// What was selected from trees of steps.

@@ -219,15 +219,19 @@ impl<'a> Mounts<'a> {
             Sharing::Locked => MountSharing::Locked,
         };
         let executor = self.executor;
-        let fill = |folder: &Path| match seed {
-            Some(shown) => executor.copy_out(shown, folder),
-            None => own(folder, mode, uid, gid, executor.host.ownership),
+        let name = identity.file_digest();
+        let fill = |folder: &Path| {
+            let brought = executor.imports.mount(id, &name, folder);
+            match seed {
+                Some(_) if brought => Ok(()),
+                Some(shown) => executor.copy_out(shown, folder),
+                None => own(folder, mode, uid, gid, executor.host.ownership),
+            }
         };
         let cancel = self.cancel;
         let cancelled = || cancel.is_cancelled();
-        let cache = executor
-            .store
-            .cache_mount(identity.file_digest().as_bytes(), sharing, &cancelled, fill)?;
+        let cache = executor.store.cache_mount(name.as_bytes(), sharing, &cancelled, fill)?;
+        executor.notes.mount(id, name);
         let path = cache.path().to_path_buf();
         self.caches.push(cache);
         Ok(path)

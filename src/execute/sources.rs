@@ -4,7 +4,7 @@ use super::mounts::{Mounted, Shown};
 use super::stack::Stack;
 use super::tree::Tree;
 use super::{CheckedOut, ExecuteError, Executor};
-use crate::cache::MountContent;
+use crate::cache::{Ingredients, MountContent};
 use crate::context::{
     Context, Hints, Ignore, Overrides, Patterns, SelectError, SelectRequest, Selection, SourcePattern, digest_of,
     select,
@@ -204,6 +204,15 @@ pub(super) fn path_of(entry: &Entry) -> std::path::PathBuf {
     Path::new("/").join(std::ffi::OsStr::from_bytes(&entry.path))
 }
 
+/// What the instruction says itself of what it copies.
+fn overrides(copy: &Copy) -> Overrides {
+    let octal = |mode: &String| mode.bytes().all(|byte| byte.is_ascii_digit());
+    Overrides {
+        mode: copy.chmod.as_ref().is_some_and(octal),
+        owner: copy.chown.is_some(),
+    }
+}
+
 /// The path sources of a COPY or ADD, and what it leaves out.
 pub(super) fn patterns(copy: &Copy) -> Result<(Vec<SourcePattern>, Patterns), ExecuteError> {
     let mut patterns = Vec::new();
@@ -226,31 +235,8 @@ impl Executor<'_> {
         if sources.is_empty() {
             return Ok((None, None));
         }
-        let octal = |mode: &String| mode.bytes().all(|byte| byte.is_ascii_digit());
-        let overrides = Overrides {
-            mode: copy.chmod.as_ref().is_some_and(octal),
-            owner: copy.chown.is_some(),
-        };
-        let from = match &copy.from {
-            From::Step(step) => inputs
-                .of(*step)
-                .map(|tree| ("varve 2026 selection memo v1", *tree.id().as_bytes())),
-            from => match self.contexts.get(from)? {
-                Some(context) => context
-                    .state(&sources)?
-                    .map(|state| ("varve 2026 context selection memo v1", *state.as_bytes())),
-                None => None,
-            },
-        };
-        let memo = from.map(|(context, name)| {
-            let mut fields = Fields::new(context);
-            fields.bytes(name).list(sources.iter().map(SourcePattern::text));
-            fields.list(copy.excludes.iter()).number(u64::from(copy.parents));
-            fields
-                .number(u64::from(overrides.mode))
-                .number(u64::from(overrides.owner));
-            *fields.file_digest().as_bytes()
-        });
+        let overrides = overrides(copy);
+        let memo = self.selection_memo(copy, &sources, &overrides, inputs)?;
         let of_step = matches!(copy.from, From::Step(_));
         if let Some(known) = memo.and_then(|key| self.remembered(&key, of_step).transpose()) {
             return Ok((Some(known?), None));
@@ -264,6 +250,60 @@ impl Executor<'_> {
             }
         }
         Ok((Some(digest), Some(files)))
+    }
+
+    /// Compares what a COPY selects from a step with what was remembered of it, which another machine may have told.
+    ///
+    /// # Errors
+    /// [`ExecuteError::Lost`] when it is something else: then the right thing is remembered.
+    pub(super) fn check_selected(
+        &self,
+        copy: &Copy,
+        ingredients: &Ingredients,
+        selection: &Selection<'_>,
+        inputs: &Inputs<Tree>,
+    ) -> Result<(), ExecuteError> {
+        let (sources, _) = patterns(copy)?;
+        let overrides = overrides(copy);
+        let found = selection.digest(&overrides);
+        let told = ingredients.named().iter().find(|(name, _)| name == "copied files");
+        if sources.is_empty() || told.is_none_or(|(_, told)| *told == found.to_string()) {
+            return Ok(());
+        }
+        if let Some(key) = self.selection_memo(copy, &sources, &overrides, inputs)? {
+            self.store.put_memo(SELECTION, &key, found.as_bytes())?;
+        }
+        Err(self.imports.doubt().into())
+    }
+
+    /// The key under which it is remembered what a COPY selects; `None` when it is not.
+    fn selection_memo(
+        &self,
+        copy: &Copy,
+        sources: &[SourcePattern],
+        overrides: &Overrides,
+        inputs: &Inputs<Tree>,
+    ) -> Result<Option<[u8; 32]>, ExecuteError> {
+        let from = match &copy.from {
+            From::Step(step) => inputs
+                .of(*step)
+                .map(|tree| ("varve 2026 selection memo v1", *tree.id().as_bytes())),
+            from => match self.contexts.get(from)? {
+                Some(context) => context
+                    .state(sources)?
+                    .map(|state| ("varve 2026 context selection memo v1", *state.as_bytes())),
+                None => None,
+            },
+        };
+        Ok(from.map(|(context, name)| {
+            let mut fields = Fields::new(context);
+            fields.bytes(name).list(sources.iter().map(SourcePattern::text));
+            fields.list(copy.excludes.iter()).number(u64::from(copy.parents));
+            fields
+                .number(u64::from(overrides.mode))
+                .number(u64::from(overrides.owner));
+            *fields.file_digest().as_bytes()
+        }))
     }
 
     /// The content that a mount of a RUN shows.

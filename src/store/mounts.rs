@@ -110,6 +110,40 @@ impl Store {
         })
     }
 
+    /// Takes the first folder of a cache mount into use, beside others who share it; `None` when there is none yet.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Cancelled`] when waiting was given up.
+    pub fn used_cache_mount(
+        &self,
+        identity: &[u8; 32],
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<Option<CacheMount>, StoreError> {
+        let root = self.root();
+        let mut name = "mounts/v1/".to_owned();
+        for byte in identity {
+            let _ = write!(name, "{byte:02x}");
+        }
+        name.push_str("/0");
+        let lock_name = format!("{name}.lock");
+        let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let file = match openat(&root.fd, lock_name.as_str(), flags, Mode::empty()) {
+            Ok(file) => file,
+            Err(Errno::NOENT) => return Ok(None),
+            Err(errno) => return Err(root.io("open", &lock_name)(errno)),
+        };
+        lock(root, &lock_name, file.as_fd(), Hold::Shared, cancelled)?;
+        match statat(&root.fd, name.as_str(), AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(_) => Ok(Some(CacheMount {
+                path: root.join(&name),
+                _lock: file,
+            })),
+            Err(Errno::NOENT) => Ok(None),
+            Err(errno) => Err(root.io("look for the cache mount", &name)(errno)),
+        }
+    }
+
     fn seed_mount<E: Into<Box<dyn std::error::Error + Send + Sync>>>(
         &self,
         name: &str,

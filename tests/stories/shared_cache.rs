@@ -291,3 +291,87 @@ fn what_is_asked_of_a_cache_is_looked_at_before_the_build() {
         .says(["did you mean `ref`?"]);
     assert!(base().exists());
 }
+
+#[test]
+fn cache_mounts_travel_with_the_cache() {
+    if !peer("docker-registry") {
+        return;
+    }
+    let registry = Registry::start(Guard::None);
+    let wire = Wire::to(&registry.host());
+    let registry = format!("type=registry,ref={}/cache", wire.host());
+    let (here, there) = (
+        Workbench::with(
+            "FROM busybox\nRUN --mount=type=cache,id=m,target=/m echo one > /m/one; head -c 300000 /dev/urandom > /m/two\n",
+        ),
+        Workbench::with("FROM busybox\nRUN --mount=type=cache,id=m,target=/m cat /m/one && wc -c < /m/two\n"),
+    );
+    let folder = here.text("work/cache");
+    let to = [registry.clone(), format!("type=local,dest={folder}")].map(|to| format!("{to},mounts=m;nothing"));
+    here.build(&["--cache-to", &to[0], "--cache-to", &to[1]])
+        .says(["no step has the cache mount `nothing`"]);
+    for from in [registry.clone(), format!("type=local,src={folder}")] {
+        let run = there.build(&["--no-cache", "--cache-from", &format!("{from},mounts=m")]);
+        assert_eq!(run.output(), ["one", "300000"], "{}", run.stderr);
+        forget_mounts(&there);
+    }
+    // Whoever does not ask for it begins with an empty one.
+    there.try_build(&["--no-cache", "--cache-from", &registry]).fails(1);
+    // One file is new: that, a listing and documents are all that is sent.
+    here.dockerfile("FROM busybox\nRUN --mount=type=cache,id=m,target=/m echo three > /m/three\n");
+    wire.requests();
+    let before = wire.sent();
+    here.build(&["--cache-to", &to[0]]);
+    let sent = wire.sent() - before;
+    assert!(sent < 30_000, "{sent} bytes: {:?}", wire.requests());
+}
+
+/// Forgets cache mounts.
+fn forget_mounts(bench: &Workbench) {
+    fs::remove_dir_all(bench.path("store/mounts/v1")).unwrap();
+    fs::create_dir(bench.path("store/mounts/v1")).unwrap();
+}
+
+#[test]
+fn what_is_told_wrongly_of_a_selection_is_found_out() {
+    let dockerfile = "FROM busybox AS a\nRUN echo one > /f\nFROM busybox\nCOPY --from=a /f /f\n";
+    let (here, there) = (Workbench::with(dockerfile), Workbench::with(dockerfile));
+    let folder = here.text("work/cache");
+    here.build(&["--cache-to", &format!("type=local,dest={folder},mode=max")]);
+    // The bundle tells of another selection, and so of a step that nobody has done.
+    let path = |it: &str| here.path(format!("work/cache/{it}"));
+    let mut index: serde_json::Value = serde_json::from_slice(&fs::read(path("index.json")).unwrap()).unwrap();
+    let blob = |digest: &serde_json::Value| path(&format!("blobs/sha256/{}", &digest.as_str().unwrap()[7..]));
+    let manifest_path = blob(&index["manifests"][0]["digest"]);
+    let mut manifest: serde_json::Value = serde_json::from_slice(&fs::read(&manifest_path).unwrap()).unwrap();
+    let records = fs::read_to_string(blob(&manifest["config"]["digest"])).unwrap();
+    let mut records: serde_json::Value = serde_json::from_str(&records).unwrap();
+    for (_, told) in records["selections"].as_object_mut().unwrap() {
+        *told = "0".repeat(64).into();
+    }
+    let lie = serde_json::to_vec(&records).unwrap();
+    let name = sha256(&lie);
+    fs::write(path(&format!("blobs/sha256/{name}")), &lie).unwrap();
+    manifest["config"] = serde_json::json!({
+        "mediaType": manifest["config"]["mediaType"], "digest": format!("sha256:{name}"), "size": lie.len()
+    });
+    let lie = serde_json::to_vec(&manifest).unwrap();
+    let (name, size) = (sha256(&lie), lie.len());
+    fs::write(path(&format!("blobs/sha256/{name}")), lie).unwrap();
+    index["manifests"][0]["digest"] = format!("sha256:{name}").into();
+    index["manifests"][0]["size"] = size.into();
+    fs::write(path("index.json"), serde_json::to_vec(&index).unwrap()).unwrap();
+    let run = there.build(&["--cache-from", &format!("type=local,src={folder}"), "-o", "out"]);
+    let run = run.says(["a cache told wrongly", "reused from"]);
+    assert_eq!(
+        run.built().len(),
+        0,
+        "the right step was there all the time: {}",
+        run.stderr
+    );
+    assert_eq!(fs::read_to_string(there.path("work/out/f")).unwrap(), "one\n");
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    varve::digest::Sha256::of(bytes).hex()
+}

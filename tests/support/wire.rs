@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 pub struct Wire {
     host: String,
     requests: Arc<Mutex<Vec<String>>>,
+    sent: Arc<AtomicUsize>,
     cut: Arc<AtomicBool>,
     /// Bytes from the server that pass before every connection breaks.
     lasts: Arc<AtomicUsize>,
@@ -23,6 +24,7 @@ impl Wire {
         let wire = Self {
             host: listener.local_addr().unwrap().to_string(),
             requests: Arc::default(),
+            sent: Arc::default(),
             cut: Arc::default(),
             lasts: Arc::new(AtomicUsize::new(usize::MAX)),
         };
@@ -31,6 +33,7 @@ impl Wire {
             Arc::clone(&wire.cut),
             Arc::clone(&wire.lasts),
         );
+        let sent = Arc::clone(&wire.sent);
         let server = server.to_owned();
         // It ends with the test's process; nobody else knows its port.
         std::thread::spawn(move || {
@@ -42,11 +45,12 @@ impl Wire {
                     continue;
                 };
                 let (mut from, mut to) = (client.try_clone().unwrap(), there.try_clone().unwrap());
-                let requests = Arc::clone(&requests);
+                let (requests, sent) = (Arc::clone(&requests), Arc::clone(&sent));
                 std::thread::spawn(move || {
                     let mut buffer = vec![0; 1 << 16];
                     while let Ok(count @ 1..) = from.read(&mut buffer) {
                         note(&buffer[..count], &requests);
+                        sent.fetch_add(count, Ordering::SeqCst);
                         if to.write_all(&buffer[..count]).is_err() {
                             break;
                         }
@@ -78,6 +82,11 @@ impl Wire {
     /// Methods and targets of the requests since the last call.
     pub fn requests(&self) -> Vec<String> {
         std::mem::take(&mut *self.requests.lock().unwrap())
+    }
+
+    /// Bytes that went to the server.
+    pub fn sent(&self) -> usize {
+        self.sent.load(Ordering::SeqCst)
     }
 
     /// Lets nobody through any more.

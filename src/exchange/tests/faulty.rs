@@ -73,7 +73,14 @@ impl Exchange for Faulty {
         }
     }
 
-    fn fetch(&self, layer: &FarLayer, store: &Store) -> Result<(), ExchangeError> {
+    fn mount(&self, identity: &FileDigest, store: &Store) -> Result<Option<MountSet>, ExchangeError> {
+        match self.fault {
+            Fault::Fails => self.fail(),
+            _ => self.inner.mount(identity, store),
+        }
+    }
+
+    fn fetch(&self, layer: &Descriptor, store: &Store) -> Result<(), ExchangeError> {
         match self.fault {
             Fault::Fails | Fault::LostLayers => self.fail(),
             Fault::OtherBytes => {
@@ -83,6 +90,10 @@ impl Exchange for Faulty {
             }
             _ => self.inner.fetch(layer, store),
         }
+    }
+
+    fn put_mount(&self, _: &FileDigest, _: &MountSet, _: Option<&MountSet>, _: &Store) -> Result<(), ExchangeError> {
+        self.fail()
     }
 
     fn put_record(&self, _: &StepKey, _: &Record, _: &PartBytes, _: &Store) -> Result<(), ExchangeError> {

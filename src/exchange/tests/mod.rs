@@ -1,10 +1,11 @@
 //! One suite for all places where results lie, also for places that lie, break and go away.
 
 mod faulty;
+mod mounts;
 mod requests;
 
 use super::*;
-use crate::digest::{ContentId, Fields, FileDigest, FileHasher, StepKey};
+use crate::digest::{ContentId, Fields, FileHasher};
 use crate::http::Client;
 use crate::http::tests::Server;
 use crate::layer::{
@@ -14,6 +15,7 @@ use crate::oci::Platform;
 use crate::oci::media::OCI_LAYER_GZIP;
 use crate::registry::tests::registry::Content;
 use crate::registry::{Registries, Settings};
+use crate::store::FarLayer;
 use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 
@@ -47,11 +49,12 @@ impl Machine {
 
     /// Does something with what others have.
     fn importing<T>(&self, from: &[Arc<dyn Exchange>], work: impl FnOnce(&Imports<'_>) -> T) -> T {
+        let from: Vec<_> = from.iter().map(|it| (Arc::clone(it), vec!["m".to_owned()])).collect();
         let tell = |text| self.told.lock().unwrap().push(text);
         let platforms = [Platform::host()];
         let registries = self.registries.clone();
         work(&Imports::new(
-            from.to_vec(),
+            from,
             &self.store,
             &self.host,
             registries,
