@@ -4,7 +4,7 @@ use super::arguments::{LoginArguments, LogoutArguments};
 use super::failure::{Exit, Failure, Usage};
 use super::{network, note, print};
 use crate::http::Client;
-use crate::registry::{Credentials, Kept, Registries};
+use crate::registry::{Credentials, Kept, Registries, Secret};
 use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 use std::io::{BufRead as _, IsTerminal as _, Read as _};
 
@@ -42,10 +42,14 @@ pub(super) fn login(arguments: &LoginArguments) -> Result<Exit, Failure> {
     let (http, registries) = network::servers(&arguments.servers)?;
     let registries = Registries::new(Client::new(http), registries);
     let failed = |error| Failure::caused(&error, Exit::Failed);
-    registries.login(registry, &user, &password).map_err(failed)?;
-    match Credentials::keep(&file, registry, &user, &password).map_err(failed)? {
-        Kept::Helper(helper) => note(&format!("the password is kept by `docker-credential-{helper}`")),
-        Kept::File(path) => note(&format!("the password is kept in `{}`, not encrypted", path.display())),
+    let secret = registries.login(registry, &user, &password).map_err(failed)?;
+    let what = match &secret {
+        Secret::Password(_) => "the password",
+        Secret::Token(_) => "a token in place of the password",
+    };
+    match Credentials::keep(&file, registry, &user, &secret).map_err(failed)? {
+        Kept::Helper(helper) => note(&format!("{what} is kept by `docker-credential-{helper}`")),
+        Kept::File(path) => note(&format!("{what} is kept in `{}`, not encrypted", path.display())),
     }
     print("Login Succeeded").map(|()| Exit::Done)
 }

@@ -49,6 +49,15 @@ const LARGEST_TOKEN: u64 = 1 << 20;
 struct Answer {
     token: Option<String>,
     access_token: Option<String>,
+    refresh_token: Option<String>,
+}
+
+/// What a registry or its token server wants to see.
+pub(super) struct Granted {
+    /// For the header `Authorization`.
+    pub(super) authorization: String,
+    /// A token that stands for the password from now on, if the token server gives such.
+    pub(super) identity: Option<String>,
 }
 
 impl Registries {
@@ -120,7 +129,8 @@ impl Registries {
             .settings
             .credentials
             .find(image.registry(), image.repository(), &|| self.0.client.is_stopped())?;
-        self.authorize_as(login, purpose, image, url, challenges)
+        let granted = self.authorize_as(login, purpose, image, url, challenges)?;
+        Ok(granted.map(|granted| granted.authorization))
     }
 
     /// The same for somebody.
@@ -131,7 +141,7 @@ impl Registries {
         image: &Reference,
         url: &Url,
         challenges: &[Challenge],
-    ) -> Result<Option<String>, RegistryError> {
+    ) -> Result<Option<Granted>, RegistryError> {
         let of = |scheme: &str| challenges.iter().find(|it| it.scheme == scheme);
         if let Some(bearer) = of("bearer") {
             return self.token(purpose, image, bearer, login).map(Some);
@@ -142,7 +152,10 @@ impl Registries {
         if !url.is_secure() && !url.is_loopback() && !self.is_insecure(&whole(image)) {
             return Err(failed(image, "the registry asks for a password without TLS"));
         }
-        Ok(Some(crate::http::basic(&user, &password)))
+        Ok(Some(Granted {
+            authorization: crate::http::basic(&user, &password),
+            identity: None,
+        }))
     }
 
     fn token(
@@ -151,7 +164,7 @@ impl Registries {
         image: &Reference,
         bearer: &Challenge,
         login: Option<Login>,
-    ) -> Result<String, RegistryError> {
+    ) -> Result<Granted, RegistryError> {
         let realm = bearer.get("realm").unwrap_or_default();
         let url = Url::parse(realm)?;
         if !url.is_secure() && !url.is_loopback() && !self.is_insecure(&whole(image)) {
@@ -176,6 +189,14 @@ impl Registries {
         let service = bearer.get("service");
         let mut pairs: Vec<(&str, &str)> = service.iter().map(|service| ("service", *service)).collect();
         pairs.extend(scopes.iter().map(|scope| ("scope", *scope)));
+        if let (Purpose::Login, Some(Login::Password { user, .. })) = (purpose, &login) {
+            // (distribution, "Docker Registry v2 authentication via central service")
+            pairs.extend([
+                ("offline_token", "true"),
+                ("client_id", "varve"),
+                ("account", user.as_str()),
+            ]);
+        }
         let request = match &login {
             None => Request::new(Method::Get, url.clone().with_query(&pairs)),
             Some(Login::Password { user, password }) => {
@@ -208,7 +229,10 @@ impl Registries {
             .map_err(|error| failed(image, format!("the answer of its token server can't be read: {error}")))?;
         let token = answer.token.or(answer.access_token).filter(|token| !token.is_empty());
         let token = token.ok_or_else(|| failed(image, "its token server sent no token"))?;
-        Ok(format!("Bearer {token}"))
+        Ok(Granted {
+            authorization: format!("Bearer {token}"),
+            identity: answer.refresh_token.filter(|token| !token.is_empty()),
+        })
     }
 }
 

@@ -59,6 +59,8 @@ struct Helped {
     secret: String,
 }
 
+/// The user whose password is a token.
+pub(super) const TOKEN: &str = "<token>";
 /// What Docker calls its own registry in files and to helpers.
 pub(super) const DOCKER_KEY: &str = "https://index.docker.io/v1/";
 /// The same without what is around it.
@@ -208,7 +210,7 @@ fn help(name: &str, server: &str, stopped: &dyn Fn() -> bool) -> Result<Option<L
         });
     };
     Ok(Some(match helped.username.as_str() {
-        "<token>" => Login::Token(helped.secret),
+        TOKEN => Login::Token(helped.secret),
         _ => Login::Password {
             user: helped.username,
             password: helped.secret,

@@ -2,13 +2,14 @@
 
 use super::auth::Purpose;
 use super::challenge::{self, Challenge};
-use super::credentials::{DOCKER_KEY, LARGEST_FILE, Login, call, place};
+use super::credentials::{DOCKER_KEY, LARGEST_FILE, Login, TOKEN, call, place};
 use super::pull::answer;
 use super::{Credentials, DOCKER, Registries, RegistryError};
 use crate::http::{Method, Request};
 use crate::oci::Reference;
 use base64::Engine as _;
 use serde_json::{Map, Value, json};
+use std::fmt;
 use std::fs::{DirBuilder, OpenOptions};
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io::{self, Read as _, Write as _};
@@ -24,12 +25,27 @@ pub enum Kept {
     Helper(String),
 }
 
+/// What proves who somebody is.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Secret {
+    /// The password itself.
+    Password(String),
+    /// A token that the registry's token server gave for it, which can be taken back there.
+    Token(String),
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
 impl Registries {
-    /// Whether a registry knows a user and password; one that asks nobody takes all.
+    /// Whether a registry knows a user and password; one that asks nobody takes all. Gives what is to be kept.
     ///
     /// # Errors
     /// [`RegistryError::Denied`] when it does not, and when it can't be asked.
-    pub fn login(&self, registry: &str, user: &str, password: &str) -> Result<(), RegistryError> {
+    pub fn login(&self, registry: &str, user: &str, password: &str) -> Result<Secret, RegistryError> {
         // What is asked about needs a name, which no server gets to see.
         let image: Reference = format!("{registry}/login")
             .parse()
@@ -46,7 +62,7 @@ impl Registries {
             why,
         };
         match response.status {
-            200 => return Ok(()),
+            200 => return Ok(Secret::Password(password.to_owned())),
             401 => {}
             _ => return Err(denied(answer(response))),
         }
@@ -56,10 +72,13 @@ impl Registries {
             password: password.to_owned(),
         };
         let token = self.authorize_as(Some(login), &Purpose::Login, &image, request.url(), &challenges)?;
-        let token = token.ok_or_else(|| denied("it asks for no password".to_owned()))?;
-        let response = self.0.client.send(&request.authorization(token))?;
+        let granted = token.ok_or_else(|| denied("it asks for no password".to_owned()))?;
+        let response = self.0.client.send(&request.authorization(granted.authorization))?;
         match response.status {
-            200 => Ok(()),
+            200 => Ok(match granted.identity {
+                Some(token) => Secret::Token(token),
+                None => Secret::Password(password.to_owned()),
+            }),
             _ => Err(denied(answer(response))),
         }
     }
@@ -74,26 +93,34 @@ fn checked(image: Reference, registry: &str) -> Result<Reference, RegistryError>
 }
 
 impl Credentials {
-    /// Writes a user and password down: to the helper that `file` names for the registry, else into `file`, which only
+    /// Writes down who a user is: to the helper that `file` names for the registry, else into `file`, which only
     /// its owner can read afterwards.
     ///
     /// # Errors
     /// [`RegistryError`]; the file is as it was then.
-    pub fn keep(file: &Path, registry: &str, user: &str, password: &str) -> Result<Kept, RegistryError> {
+    pub fn keep(file: &Path, registry: &str, user: &str, secret: &Secret) -> Result<Kept, RegistryError> {
         let mut config = Config::read(file)?;
         let key = key_of(registry);
         let helper = config.helper(registry);
         let (entry, kept) = match helper {
             Some(helper) => {
-                let request = json!({ "ServerURL": key, "Username": user, "Secret": password });
+                // Helpers know a token by this name.
+                let (user, secret) = match secret {
+                    Secret::Password(password) => (user, password),
+                    Secret::Token(token) => (TOKEN, token),
+                };
+                let request = json!({ "ServerURL": key, "Username": user, "Secret": secret });
                 call(&helper, "store", request.to_string().as_bytes(), &|| false)?;
                 // The file tells which registries the helper knows, as Docker has it.
                 (json!({}), Kept::Helper(helper))
             }
             None => {
-                let text = format!("{user}:{password}");
-                let auth = base64::engine::general_purpose::STANDARD.encode(text);
-                (json!({ "auth": auth }), Kept::File(file.to_owned()))
+                let encoded = |text: String| base64::engine::general_purpose::STANDARD.encode(text);
+                let entry = match secret {
+                    Secret::Password(password) => json!({ "auth": encoded(format!("{user}:{password}")) }),
+                    Secret::Token(token) => json!({ "auth": encoded(format!("{user}:")), "identitytoken": token }),
+                };
+                (entry, Kept::File(file.to_owned()))
             }
         };
         let auths = config.auths()?;
@@ -231,7 +258,8 @@ mod tests {
     fn a_password_is_kept_and_forgotten_beside_what_else_is_there() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("new/config.json");
-        let keep = |registry| Credentials::keep(&file, registry, "me", "p:w").unwrap();
+        let secret = Secret::Password("p:w".to_owned());
+        let keep = |registry| Credentials::keep(&file, registry, "me", &secret).unwrap();
         assert_eq!(keep("h.test:5000"), Kept::File(file.clone()));
         assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
         std::fs::write(
@@ -259,7 +287,7 @@ mod tests {
         assert!(known.find(DOCKER, "library/x", &|| false).unwrap().is_some());
         for broken in ["{", "[]", r#"{"auths": 1}"#] {
             std::fs::write(&file, broken).unwrap();
-            assert!(Credentials::keep(&file, DOCKER, "a", "b").is_err());
+            assert!(Credentials::keep(&file, DOCKER, "a", &secret).is_err());
             assert_eq!(std::fs::read_to_string(&file).unwrap(), broken);
         }
     }

@@ -28,7 +28,7 @@ pub(crate) mod tests;
 
 pub use credentials::Credentials;
 pub use error::RegistryError;
-pub use login::Kept;
+pub use login::{Kept, Secret};
 pub use pull::Pulled;
 pub use push::{Arrival, Parcel, Part, PartBytes, Pushed};
 pub use referrers::Found;

@@ -109,6 +109,36 @@ fn trust(bench: &Workbench, registry: &Registry) {
 }
 
 #[test]
+fn a_registry_may_ask_for_a_certificate() {
+    let registry = Registry::start(Guard::Certificate);
+    let bench = Workbench::with("FROM scratch\nCOPY f /f\n");
+    bench.file("f", "content");
+    let name = format!("{}/app:v1", registry.host());
+    let push = || bench.try_build(&["-t", &name, "--push"]);
+    trust(&bench, &registry);
+    push().fails(1).says(["ertificate"]);
+    let folder = bench.path("home/.docker/certs.d").join(registry.host());
+    for (from, to) in [("client.cert", "me.cert"), ("client.key", "me.key")] {
+        fs::copy(registry.file(from), folder.join(to)).unwrap();
+    }
+    push().succeeds();
+    // The same by BuildKit's file, for another user.
+    let other = Workbench::with(&format!("FROM {name}\n"));
+    let file = |name: &str| registry.file(name).display().to_string();
+    let conf = format!(
+        "[registry.\"{}\"]\nca = [\"{}\"]\n[[registry.\"{0}\".keypair]]\ncert = \"{}\"\nkey = \"{}\"\n",
+        registry.host(),
+        file("cert.pem"),
+        file("client.cert"),
+        file("client.key")
+    );
+    let path = other.path("buildkitd.toml");
+    fs::write(&path, conf).unwrap();
+    let flag = format!("--registries-conf={}", path.display());
+    assert_eq!(other.image(&[&flag]).read("f"), "content");
+}
+
+#[test]
 fn images_go_out_in_every_form() {
     if !peer("docker-registry") || !peer("skopeo") {
         return;

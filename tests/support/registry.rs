@@ -23,6 +23,8 @@ pub enum Guard {
     Password,
     /// The same, over TLS.
     Tls,
+    /// Over TLS, by whoever has the certificate `client.cert` and its key.
+    Certificate,
 }
 
 /// `me` and `word`, as bcrypt spells them.
@@ -39,15 +41,19 @@ impl Registry {
             "version: 0.1\nlog:\n  level: error\nstorage:\n  filesystem:\n    rootdirectory: {}\nhttp:\n  addr: 127.0.0.1:{port}\n",
             path("data")
         );
-        if guard == Guard::Tls {
-            certificates(folder.path());
+        if matches!(guard, Guard::Tls | Guard::Certificate) {
+            certificates(folder.path(), "cert.pem", "key.pem");
             config += &format!(
                 "  tls:\n    certificate: {}\n    key: {}\n",
                 path("cert.pem"),
                 path("key.pem")
             );
         }
-        if guard != Guard::None {
+        if guard == Guard::Certificate {
+            certificates(folder.path(), "client.cert", "client.key");
+            config += &format!("    clientcas:\n      - {}\n", path("client.cert"));
+        }
+        if matches!(guard, Guard::Password | Guard::Tls) {
             fs::write(folder.path().join("passwords"), PASSWORDS).unwrap();
             config += &format!(
                 "auth:\n  htpasswd:\n    realm: tests\n    path: {}\n",
@@ -93,7 +99,8 @@ impl Drop for Registry {
     }
 }
 
-fn certificates(folder: &Path) {
+/// A certificate that is its own authority.
+fn certificates(folder: &Path, certificate: &str, key: &str) {
     let status = Command::new("openssl")
         .args([
             "req",
@@ -113,7 +120,7 @@ fn certificates(folder: &Path) {
             "subjectAltName=IP:127.0.0.1",
         ])
         .args(["-addext", "basicConstraints=critical,CA:FALSE"])
-        .args(["-keyout", "key.pem", "-out", "cert.pem"])
+        .args(["-keyout", key, "-out", certificate])
         .current_dir(folder)
         .stderr(Stdio::null())
         .status();

@@ -390,3 +390,53 @@ fn who_reads_along_is_told_of_lies() {
     assert!(told.unwrap().contains("download failed"));
     assert_eq!(place.blobs(), (2, 0));
 }
+
+#[test]
+fn a_login_may_be_given_a_token() {
+    let host = Arc::new(std::sync::OnceLock::<String>::new());
+    let known = Arc::clone(&host);
+    let server = Server::new(move |asked| {
+        let basic = asked.header("authorization");
+        if asked.target.starts_with("/token?") && asked.method == "GET" {
+            return match basic {
+                Some("Basic bWU6cHc=") => Answer::ok(r#"{"token": "t", "refresh_token": "identity"}"#),
+                _ => Answer::new(401, ""),
+            };
+        }
+        if asked.target == "/token" && asked.method == "POST" {
+            let form = String::from_utf8_lossy(&asked.bytes).into_owned();
+            let good = form.contains("grant_type=refresh_token") && form.contains("refresh_token=identity");
+            return match good {
+                true => Answer::ok(r#"{"access_token": "t"}"#),
+                false => Answer::new(401, ""),
+            };
+        }
+        match basic {
+            Some("Bearer t") => Answer::ok("{}"),
+            _ => {
+                let challenge = format!("Bearer realm=\"http://{}/token\",service=\"s\"", known.get().unwrap());
+                Answer::new(401, "").header("WWW-Authenticate", challenge)
+            }
+        }
+    });
+    host.set(server.host().to_owned()).unwrap();
+    let place = Place::new();
+    assert!(place.registries().login(server.host(), "me", "wrong").is_err());
+    server.take_targets();
+    let secret = place.registries().login(server.host(), "me", "pw").unwrap();
+    assert_eq!(
+        server.take_targets()[1],
+        "GET /token?service=s&offline_token=true&client_id=varve&account=me"
+    );
+    assert!(!format!("{secret:?}").contains("identity"));
+    let file = place.folder.path().join("config.json");
+    Credentials::keep(&file, server.host(), "me", &secret).unwrap();
+    let text = std::fs::read_to_string(&file).unwrap();
+    // `me:`
+    assert!(
+        text.contains("bWU6\"") && text.contains("\"identitytoken\": \"identity\""),
+        "{text}"
+    );
+    assert!(place.registries().digest_of(&reference(&server, "app")).is_ok());
+    assert!(server.take_targets().iter().any(|it| it == "POST /token"));
+}
