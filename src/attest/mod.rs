@@ -19,6 +19,6 @@ mod tests;
 
 pub use artifact::{Artifact, IN_TOTO, PREDICATE_TYPE, beside, referrer};
 pub use bill::{BillForm, Described, bill};
-pub use predicate::{About, Predicate, StatementForm, Subject, image_url};
+pub use predicate::{About, Predicate, StatementForm, Subject, image_url, keep, kept};
 pub use provenance::{ConfigSource, Dependency, Detail, Provenance, SlsaVersion, without_password};
 pub use scan::{scan, scanned};

@@ -3,6 +3,7 @@
 use crate::digest::BlobDigest;
 use crate::inventory::purl::purl;
 use crate::oci::{Platform, Reference};
+use crate::store::{Store, StoreError};
 use serde_json::{Value, json};
 
 /// What a predicate is about.
@@ -106,6 +107,34 @@ impl Predicate {
             (About::Bill, _) => "sbom.spdx.json",
         }
     }
+}
+
+/// What is kept of predicates about an image of the store.
+const KEPT: &str = "testimony 1";
+
+/// Keeps what is said of an image of the store for as long as it is there, in place of what was said before.
+///
+/// # Errors
+/// When the store can't be written.
+pub fn keep(store: &Store, image: &BlobDigest, predicates: &[Predicate]) -> Result<(), StoreError> {
+    let all: Vec<(&str, &Value)> = predicates.iter().map(|it| (it.kind.as_str(), &it.body)).collect();
+    store.put_memo(KEPT, image.as_bytes(), &serde_json::to_vec(&all).unwrap_or_default())
+}
+
+/// What was kept of an image.
+///
+/// # Errors
+/// When the store can't be read.
+pub fn kept(store: &Store, image: &BlobDigest) -> Result<Vec<Predicate>, StoreError> {
+    let memo = store.memo(KEPT, image.as_bytes())?;
+    let all: Vec<(String, Value)> = memo
+        .and_then(|memo| serde_json::from_slice(&memo).ok())
+        .unwrap_or_default();
+    let read = |(kind, body): (String, Value)| {
+        let about = Predicate::about(&kind)?;
+        Some(Predicate { about, kind, body })
+    };
+    Ok(all.into_iter().filter_map(read).collect())
 }
 
 /// The package URL of an image, as BuildKit writes it.

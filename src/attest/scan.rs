@@ -1,9 +1,9 @@
 //! Inventories of root file systems in the store, each of which is taken once.
 
-use crate::digest::TreeId;
+use crate::digest::{ContentId, TreeId};
 use crate::inventory::{self, Bytes, FileFact, Files, Inventory};
 use crate::layer::{Kind, TreePath, View};
-use crate::store::{Store, StoreError};
+use crate::store::{Delta, Store, StoreError};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
@@ -20,13 +20,23 @@ pub fn scanned(store: &Store, tree: &TreeId) -> Result<Option<Inventory>, StoreE
     Ok(known.and_then(|known| serde_json::from_slice(&known).ok()))
 }
 
-/// Takes the inventory of a tree, and remembers it. The deltas are read through their listings and not mounted.
-///
-/// `open` opens a file of a layer of the view.
+/// Takes the inventory of a tree, and remembers it. Its deltas, lowest first, are read through their listings and not
+/// mounted.
 ///
 /// # Errors
-/// When the store can't be written.
-pub fn scan(
+/// When a delta is gone, or the store can't be written.
+pub fn scan(store: &Store, tree: &TreeId, deltas: &[ContentId]) -> Result<Inventory, StoreError> {
+    let held = deltas
+        .iter()
+        .map(|content| store.delta(content)?.ok_or(StoreError::NoDelta(*content)))
+        .collect::<Result<Vec<Delta>, _>>()?;
+    let listings = held.iter().map(Delta::listing).collect::<Result<Vec<_>, _>>()?;
+    let open = |layer: usize, path: &[u8]| held[layer].open_file(path);
+    scan_view(store, tree, &View::new(listings), &open)
+}
+
+/// The same of a view; `open` opens a file of one of its layers.
+pub(super) fn scan_view(
     store: &Store,
     tree: &TreeId,
     view: &View,

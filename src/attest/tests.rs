@@ -215,7 +215,7 @@ fn a_tree_is_scanned_through_its_listing_and_once() {
         std::fs::File::open(&content)
     };
     assert_eq!(scanned(&store, &tree).unwrap(), None);
-    let found = scan(&store, &tree, &view, &open).unwrap();
+    let found = super::scan::scan_view(&store, &tree, &view, &open).unwrap();
     let purls: Vec<_> = found.packages.iter().map(|it| it.purl.as_str()).collect();
     assert_eq!(purls, ["pkg:pypi/six@1.16.0"]);
     assert_eq!(scanned(&store, &tree).unwrap(), Some(found));

@@ -35,7 +35,7 @@ impl HandOut<'_> {
         deltas.sort_unstable();
         deltas.dedup();
         let imports = self.executor.imports;
-        if outputs.iter().any(|output| looks(output, self.epoch(output))) {
+        if outputs.iter().any(|output| looks(output, self.epoch(output))) || self.scans(&trees)? {
             return Ok(imports.bring(&deltas).map_err(ExecuteError::from)?);
         }
         let mut wanted = Vec::new();

@@ -2,6 +2,7 @@
 
 use super::far::looks;
 use super::request::{Destination, Output, OutputKind, Request};
+use super::testimony::{Testimony, Told};
 use super::{BuildError, Progress, annotations};
 use crate::execute::{BaseImage, ExecuteError, Executor, Tree, TreeLayer, fetch_layers};
 use crate::export::{self, Epoch, Exported, HistoryLine, Image, LayerPlace, LayerSource, Member, Options};
@@ -21,6 +22,7 @@ pub(super) struct HandOut<'a> {
     pub(super) store: &'a Store,
     pub(super) executor: &'a Executor<'a>,
     pub(super) platforms: &'a [Platform],
+    pub(super) testimony: Option<&'a Testimony<'a>>,
     pub(super) registries: &'a Registries,
     pub(super) graph: &'a Graph,
     pub(super) results: &'a Results<Tree>,
@@ -61,6 +63,7 @@ impl HandOut<'_> {
         let mut images: Vec<Image> = images
             .map(|(target, tree)| self.image(target, tree, lazy))
             .collect::<Result<_, _>>()?;
+        let told = self.told(&trees)?;
         let mut first = Exported::default();
         let mut of_store = None;
         for mut output in outputs {
@@ -75,8 +78,12 @@ impl HandOut<'_> {
             }
             let (members, options) = self.members(&images, &output, request)?;
             let mut stream = None;
+            let beside = self.beside(&output);
             let out = self.form(&mut output, &mut stream)?;
-            let exported = self.export(&members, out, &options)?;
+            let exported = self.export_told(members, out, &options, &told)?;
+            if let Some(beside) = beside {
+                self.write_files(&told, &images, &options, &beside)?;
+            }
             (self.progress)(Progress::Exported);
             for path in &exported.skipped {
                 let text = format!(
@@ -92,7 +99,7 @@ impl HandOut<'_> {
             for (tree, image) in trees.iter().zip(&mut images) {
                 self.keep_bases(tree, image)?;
             }
-            keep_first(&mut first, self.to_store(&images, of_store, request)?);
+            keep_first(&mut first, self.to_store(&images, of_store, request, &told)?);
         }
         // At the end: whatever a registry says, the rest is done.
         let mut pushes = VecDeque::from(pushes);
@@ -105,9 +112,9 @@ impl HandOut<'_> {
                 by_digest: output.by_digest,
                 tell: &tell,
             };
-            let mut exported = self.export(&members, out, &options);
-            let told = |layer: &LayerSource| matches!(layer, LayerSource::Told { .. });
-            let is_told = |image: &Image| image.layers.iter().any(told);
+            let mut exported = self.export_told(members, out, &options, &told);
+            let is_far = |layer: &LayerSource| matches!(layer, LayerSource::Told { .. });
+            let is_told = |image: &Image| image.layers.iter().any(is_far);
             if exported.is_err() && !self.cancel.is_cancelled() && images.iter().any(is_told) {
                 // Who was to have the layers may have lost them: they are looked at here, and sent from here.
                 let deltas: Vec<_> = trees.iter().flat_map(|tree| tree.deltas()).collect();
@@ -127,7 +134,8 @@ impl HandOut<'_> {
                     by_digest: output.by_digest,
                     tell: &tell,
                 };
-                exported = self.export(&self.members(&images, &output, request)?.0, out, &options);
+                let (members, options) = self.members(&images, &output, request)?;
+                exported = self.export_told(members, out, &options, &told);
             }
             let exported = exported?;
             request.tags.extend(output.names);
@@ -150,6 +158,7 @@ impl HandOut<'_> {
         images: &[Image],
         output: Option<Output>,
         request: &mut Request,
+        told: &[Told<'_>],
     ) -> Result<Exported, BuildError> {
         let mut output = output.unwrap_or_else(|| Output::new(OutputKind::Store, None));
         let prefix = output.dangling_prefix.take();
@@ -161,10 +170,12 @@ impl HandOut<'_> {
             _ if output.name_canonical => options.canonical.clone_from(&options.names),
             _ => {}
         }
-        self.export(&members, export::Output::Image, &options)
+        let exported = self.export_told(members, export::Output::Image, &options, told)?;
+        self.keep_told(images, &options, &exported, told)?;
+        Ok(exported)
     }
 
-    fn export(
+    pub(super) fn export(
         &self,
         members: &[Member<'_>],
         out: export::Output<'_>,

@@ -8,6 +8,7 @@
 
 mod ahead;
 mod annotations;
+mod beside;
 mod check;
 mod emulation;
 mod epoch;
@@ -23,6 +24,7 @@ mod read;
 mod request;
 mod resolver;
 mod share;
+mod testimony;
 
 pub use check::{Report, check};
 pub use error::{BuildError, CacheError};
@@ -30,8 +32,8 @@ pub use lock::lock;
 pub use outcome::{Outcome, Progress};
 pub use push::{PushRequest, push};
 pub use request::{
-    Annotation, AnnotationPlace, CacheFrom, CacheTo, ContextSource, Destination, DockerfileSource, NamedContext,
-    Output, OutputKind, Pull, Request,
+    Annotation, AnnotationPlace, Attestations, CacheFrom, CacheTo, ContextSource, Destination, DockerfileSource,
+    NamedContext, Output, OutputKind, ProvenanceRequest, Pull, Request,
 };
 
 use crate::diagnostic::Source;
@@ -53,6 +55,7 @@ use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use testimony::Testimony;
 
 /// Builds.
 ///
@@ -66,6 +69,7 @@ pub fn build(
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<Outcome, BuildError> {
     let started = Instant::now();
+    let began = crate::store::now();
     let given = Given::take(&mut request);
     let planned = Planned::new(store, host, &mut request, &given, Checks::Told, cancel, progress)?;
     let Planned {
@@ -120,6 +124,7 @@ pub fn build(
     early.retain(|compression| !sharing.compressions().contains(compression));
     let ahead = Ahead::new(store, early, cancel.flag());
     let packing = Packing::new(&executor, &ahead, &sharing);
+    let testimony = Testimony::of(&planned, &request, began);
     // Each time that results are found to be lost, at least one step is known to have to run: so this ends.
     let mut walks = 0;
     let handed = loop {
@@ -153,6 +158,7 @@ pub fn build(
             store,
             executor: &executor,
             platforms,
+            testimony: testimony.as_ref(),
             registries,
             graph,
             results: &results,

@@ -2,13 +2,15 @@
 
 use super::handout::source;
 use super::prepare::stopping;
+use super::testimony::subjects;
 use super::{BuildError, Progress};
+use crate::attest::{self, StatementForm};
 use crate::digest::BlobDigest;
 use crate::execute::BaseImage;
 use crate::export::{self, ExportError, Stored};
 use crate::http::{self, Client};
-use crate::oci::Reference;
-use crate::registry::{self, Registries};
+use crate::oci::{Descriptor, ImageConfig, Reference};
+use crate::registry::{self, Parcel, Part, PartBytes, Pushed, Registries};
 use crate::schedule::Cancel;
 use crate::store::Store;
 use std::sync::Arc;
@@ -80,5 +82,54 @@ pub fn push(
         layers,
     };
     let cancelled = || cancel.is_cancelled();
-    export::push_stored(store, &stored, &[name], &registries, &tell, &cancelled).map_err(told)
+    let pushed = export::push_stored(
+        store,
+        &stored,
+        std::slice::from_ref(&name),
+        &registries,
+        &tell,
+        &cancelled,
+    );
+    let digest = pushed.map_err(told)?;
+    refer(&registries, store, &name, &id, &digest, &tell)?;
+    Ok(digest)
+}
+
+/// Has what was said of an image, when it was built, refer to it where it was pushed.
+fn refer(
+    registries: &Registries,
+    store: &Store,
+    name: &Reference,
+    id: &BlobDigest,
+    manifest: &BlobDigest,
+    tell: &(dyn Fn(Pushed) + Sync),
+) -> Result<(), BuildError> {
+    let said = attest::kept(store, id)?;
+    if said.is_empty() {
+        return Ok(());
+    }
+    let platform = ImageConfig::from_bytes(&store.read_blob(id, LARGEST_DOCUMENT)?)?.platform();
+    let repository = name.clone().without_tag();
+    let there = registries
+        .look(&repository.clone().with_digest(*manifest))
+        .map_err(ExportError::from)?;
+    let subjects = subjects(&[name.clone().or_latest()], &platform, manifest);
+    for predicate in &said {
+        let statement = predicate.statement(StatementForm::V1, &subjects);
+        let artifact = attest::referrer(&there.descriptor, predicate, statement);
+        let part = |(descriptor, bytes): (Descriptor, Vec<u8>)| Part {
+            descriptor,
+            bytes: PartBytes::Here(Arc::from(bytes)),
+        };
+        let parcel = Parcel {
+            media_type: artifact.manifest.media_type.clone(),
+            manifest: artifact.manifest.to_bytes(),
+            parts: artifact.blobs.into_iter().map(part).collect(),
+            below: Vec::new(),
+        };
+        registries
+            .refer(&repository, &parcel, store, tell)
+            .map_err(ExportError::from)?;
+    }
+    Ok(())
 }

@@ -1,6 +1,7 @@
 //! What a build is asked to do, as a value.
 
 use crate::agent::Agents;
+use crate::attest::{BillForm, Detail, SlsaVersion};
 use crate::exchange::Place;
 use crate::execute::{Rights, Secret};
 use crate::git;
@@ -77,6 +78,8 @@ pub struct Request {
     pub needs_manifest: bool,
     /// Notes on the image, for all outputs that have a place for them.
     pub annotations: Vec<Annotation>,
+    /// What is said of the image, beside or about it.
+    pub attestations: Attestations,
     /// Steps that may run at once.
     pub jobs: NonZeroUsize,
     /// Where results of other machines are looked for, in this order.
@@ -120,6 +123,38 @@ impl Request {
         platforms.len() > 1
             || asked.is_some_and(|(_, value)| matches!(&**value, "1" | "t" | "T" | "true" | "TRUE" | "True"))
     }
+}
+
+/// What is said of an image; by default nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Attestations {
+    /// How it was built.
+    pub provenance: Option<ProvenanceRequest>,
+    /// What is in it.
+    pub bill: Option<BillForm>,
+    /// Whether it stands in an index beside the image, as BuildKit has it. Otherwise it refers to the image, which stays
+    /// as it is without it.
+    pub index: bool,
+}
+
+impl Attestations {
+    /// Whether nothing is to be said.
+    pub fn is_empty(&self) -> bool {
+        self.provenance.is_none() && self.bill.is_none()
+    }
+}
+
+/// What is told of a build.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ProvenanceRequest {
+    /// How much.
+    pub detail: Detail,
+    /// In which version of the predicate.
+    pub version: SlsaVersion,
+    /// Who builds, a URI.
+    pub builder: String,
+    /// Somebody promises that the same inputs give the same image.
+    pub reproducible: bool,
 }
 
 /// When base images are pulled. One that is named by its digest can't change, and is pulled only when it is missing.

@@ -238,6 +238,19 @@ pub(super) struct BuildArguments {
     #[arg(long = "cache-to", value_name = "SPEC")]
     pub(super) cache_to: Vec<String>,
 
+    /// Say how the image was built: true, false, or mode=min|max[,version=v1|v0.2][,builder-id=URI][,reproducible=true]
+    #[arg(long, value_name = "SPEC", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(super) provenance: Option<String>,
+
+    /// Say what software is in the image: true, false, or format=spdx|cyclonedx
+    #[arg(long, value_name = "SPEC", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(super) sbom: Option<String>,
+
+    /// The same in one flag, as type=provenance|sbom[,disabled=true][,form=referrers|index] with what the others take;
+    /// repeatable
+    #[arg(long = "attest", value_name = "SPEC")]
+    pub(super) attest: Vec<String>,
+
     /// Look at the Dockerfile instead of building it; the same as --call=check
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false)]
     pub(super) check: bool,

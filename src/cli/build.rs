@@ -2,6 +2,7 @@
 
 use super::annotations::annotation;
 use super::arguments::{BuildArguments, NetworkArgument, Progress as Style, PullArgument};
+use super::attestations::attestations;
 use super::caches;
 use super::call::{self, Call};
 use super::check;
@@ -240,6 +241,11 @@ pub(super) fn request(arguments: &BuildArguments) -> Result<Request, Usage> {
         outputs,
         needs_manifest: arguments.metadata_file.is_some(),
         annotations: each(&arguments.annotations, annotation)?.concat(),
+        attestations: attestations(
+            &arguments.attest,
+            arguments.provenance.as_deref(),
+            arguments.sbom.as_deref(),
+        )?,
         jobs: arguments.jobs,
         cache_from: each(&arguments.cache_from, caches::from)?.concat(),
         cache_to: caches::to(&arguments.cache_to, &arguments.build_args)?,
@@ -370,7 +376,7 @@ fn named_context(given: &str) -> Result<(String, NamedContext), Usage> {
 }
 
 /// `PATH`, `PATH:TAG` or `PATH@DIGEST`. A colon before a slash belongs to the path.
-fn split_selector(layout: &str) -> (&str, Option<&str>) {
+pub(super) fn split_selector(layout: &str) -> (&str, Option<&str>) {
     if let Some((path, digest)) = layout.split_once('@') {
         return (path, Some(digest));
     }

@@ -4,6 +4,7 @@
 
 mod annotations;
 mod arguments;
+mod attestations;
 mod build;
 mod caches;
 mod call;

@@ -41,7 +41,10 @@ impl Bases {
     }
 
     /// An image of the plan.
-    pub(super) fn image(&self, key: &ImageKey) -> Result<&Arc<BaseImage>, ExecuteError> {
+    ///
+    /// # Errors
+    /// When it was never added.
+    pub fn image(&self, key: &ImageKey) -> Result<&Arc<BaseImage>, ExecuteError> {
         let missing = || ExecuteError::Internal(format!("the base `{}` was not resolved", key.reference));
         self.images.get(key).ok_or_else(missing)
     }
@@ -162,6 +165,22 @@ impl BaseImage {
         match &self.origin {
             Origin::Store { record, .. } => Some(record.id),
             Origin::Layout(_) => None,
+        }
+    }
+
+    /// The digest by which it can be had again: that of what its name led to in its registry, else that of its manifest,
+    /// and of an image that was built here that of its config.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub fn pinned(&self, store: &Store) -> Result<BlobDigest, ExecuteError> {
+        match &self.origin {
+            Origin::Layout(source) => Ok(source.descriptor().digest),
+            Origin::Store { record, .. } => {
+                let origin = crate::registry::origin(&record.id, store)?;
+                let known = origin.and_then(|it| it.digest().copied());
+                Ok(known.or(record.manifest).unwrap_or(record.id))
+            }
         }
     }
 

@@ -132,6 +132,12 @@ impl Remotes<'_> {
             }
             Ok::<_, ExecuteError>(commit)
         })?;
+        let address = match &source.reference {
+            Some(reference) => format!("{}#{reference}", source.public_remote()),
+            None => source.public_remote(),
+        };
+        let algorithm = if commit.id.len() == 64 { "sha256" } else { "sha1" };
+        self.note_use(address, algorithm, commit.id.clone());
         Ok(Checkout {
             source: source.clone(),
             commit,

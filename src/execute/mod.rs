@@ -28,7 +28,7 @@ pub use base::{AS_IT_CAME, BaseImage, Bases};
 pub use checkout::{CheckedOut, Checkout};
 pub use error::ExecuteError;
 pub use layers::fetch_layers;
-pub use remote::{Page, Remotes};
+pub use remote::{Page, Remotes, Used};
 pub use secret::Secret;
 pub use sources::Contexts;
 pub use stack::{Stack, Stacks};

@@ -11,7 +11,7 @@ use crate::schedule::Cancel;
 use crate::store::{BlobReader, Store};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha384, Sha512};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read as _, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -27,6 +27,16 @@ pub struct Remotes<'a> {
     pub(super) cancel: &'a Cancel,
     pages: Cells<Page>,
     pub(super) commits: Cells<Commit>,
+    pub(super) used: Mutex<BTreeSet<Used>>,
+}
+
+/// Something that a build took from the network.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Used {
+    /// Where from, without user and password; of a repository with what was asked of it.
+    pub address: String,
+    /// Name of an algorithm and digits: the commit, or the digest of a page's content.
+    pub digest: (&'static str, String),
 }
 
 /// Things by their names, each of which is made by whoever asks first, while the others wait.
@@ -70,7 +80,19 @@ impl<'a> Remotes<'a> {
             cancel,
             pages: Mutex::default(),
             commits: Mutex::default(),
+            used: Mutex::default(),
         }
+    }
+
+    /// What was asked for until now, whether it was fetched or known.
+    pub fn used(&self) -> BTreeSet<Used> {
+        self.used.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn note_use(&self, address: String, algorithm: &'static str, digits: String) {
+        let digest = (algorithm, digits);
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        used.insert(Used { address, digest });
     }
 }
 
@@ -194,7 +216,7 @@ impl Remotes<'_> {
         let is_written = checksum.is_some();
         let checksum = checksum.or(pin.as_deref());
         let name = format!("{} {}", checksum.unwrap_or_default(), url.whole());
-        once(&self.pages, name, || {
+        let page = once(&self.pages, name, || {
             let known = match checksum.map(|checksum| self.promised(checksum)).transpose()?.flatten() {
                 Some(known) => known,
                 None => self.fetched(&url, checksum)?,
@@ -209,14 +231,16 @@ impl Remotes<'_> {
                 let value = serde_json::to_vec(&known).unwrap_or_default();
                 self.store.put_memo(PROMISED, &promise_key(&blob.to_string()), &value)?;
             }
-            Ok(Page {
+            Ok::<_, ExecuteError>(Page {
                 name: name_of(&url),
                 blob,
                 size: known.size,
                 modified: known.modified,
                 promised: checksum.is_some(),
             })
-        })
+        })?;
+        self.note_use(url.to_string(), "sha256", page.blob.hex());
+        Ok(page)
     }
 
     /// A content that was fetched before and had this checksum.

@@ -70,6 +70,14 @@ pub enum LayerPlace {
 }
 
 impl Image {
+    /// The config document as far as it does not depend on the bytes of layers.
+    pub fn described(&self, epoch: Option<&Epoch>) -> ImageConfig {
+        ImageConfig {
+            created: Some(told(self.created(epoch))),
+            ..self.config.clone()
+        }
+    }
+
     /// When the image counts as made.
     pub(super) fn created(&self, epoch: Option<&Epoch>) -> Time {
         epoch.map_or(self.created, Epoch::time)

@@ -19,6 +19,8 @@ pub struct Member<'a> {
     pub annotations: Annotations,
     /// Makes what speaks of it, once its manifest is known: its provenance, for example.
     pub attest: Option<&'a Attest<'a>>,
+    /// Makes what refers to it, and travels beside it: the image stays as it is.
+    pub refer: Option<&'a Attest<'a>>,
     /// Records of its steps, which its config is to have.
     pub records: Option<Arc<Records>>,
 }
@@ -76,6 +78,21 @@ pub struct Attestation {
 }
 
 impl Attestation {
+    /// Its entry in lists of what refers to an image, and all blobs with the manifest itself.
+    pub(super) fn referring(self) -> (Descriptor, Vec<Blob>) {
+        let bytes = self.manifest.to_bytes();
+        let mut descriptor = Descriptor::of(crate::oci::media::OCI_MANIFEST, &bytes);
+        descriptor.artifact_type = self.manifest.artifact_type;
+        descriptor.annotations = self.manifest.annotations;
+        let blob = |(descriptor, bytes)| Blob {
+            descriptor,
+            bytes: Bytes::Here(bytes),
+        };
+        let mut blobs: Vec<Blob> = self.blobs.into_iter().map(blob).collect();
+        blobs.push(blob((descriptor.clone(), bytes)));
+        (descriptor, blobs)
+    }
+
     /// Its entry in an index, for the image with this manifest, and all blobs with the manifest itself.
     pub(super) fn packed(self, of: &BlobDigest) -> (Descriptor, Vec<Blob>) {
         let bytes = self.manifest.to_bytes();
@@ -114,6 +131,7 @@ impl<'a> Member<'a> {
             image,
             annotations: Annotations::default(),
             attest: None,
+            refer: None,
             records: None,
         }
     }

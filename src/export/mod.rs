@@ -36,7 +36,7 @@ pub use error::ExportError;
 pub use image::{HistoryLine, Image, LayerPlace, LayerSource};
 pub use layers::Epoch;
 pub use member::{Annotations, Attest, Attestation, IndexNotes, Member, Records, Subject};
-pub use output::{Destination, Exported, Options, Output, Tell, export, image_id, tag};
+pub use output::{Destination, Exported, Options, Output, Tell, export, image_id, tag, write_file};
 pub use push::{Stored, push_stored};
 pub use save::{SavedImage, Sealed, save, seal};
 pub use single::{Patience, pack_layer};

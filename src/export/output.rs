@@ -252,20 +252,22 @@ impl Exporter<'_> {
             all_blobs.push(blobs);
         }
         let family = family_for(wanted, all_blobs.iter().flatten());
+        let mut referring = Vec::new();
         let mut images = Vec::with_capacity(self.members.len());
         for ((member, named), blobs) in self.members.iter().zip(&all_named).zip(all_blobs) {
             let document = self.document(member, named);
             let bytes = document.to_bytes();
             let image = PackedImage::new(&document, bytes, blobs, family, &member.annotations);
-            let attestations = match member.attest {
-                None => Vec::new(),
-                Some(attest) => attest(&Subject {
-                    descriptor: &image.manifest,
-                    manifest: &image.document,
-                    config: &image.config,
-                    names: &self.names,
-                })?,
+            let subject = Subject {
+                descriptor: &image.manifest,
+                manifest: &image.document,
+                config: &image.config,
+                names: &self.names,
             };
+            let attestations = member.attest.map_or(Ok(Vec::new()), |attest| attest(&subject))?;
+            if let Some(refer) = member.refer {
+                referring.extend(refer(&subject)?);
+            }
             images.push((image, attestations));
         }
         let speaks = images.iter().any(|(_, attestations)| !attestations.is_empty());
@@ -273,13 +275,16 @@ impl Exporter<'_> {
             if docker {
                 return Err(ExportError::NoIndex);
             }
-            let packed = Packed::index(images, family, &self.names, &self.options.index);
+            let mut packed = Packed::index(images, family, &self.names, &self.options.index);
+            packed.refer(referring);
             return Ok((all_named, packed));
         }
         let Some((image, _)) = images.pop() else {
             return Err(ExportError::NoImage);
         };
-        Ok((all_named, Packed::one(image, &self.names)))
+        let mut packed = Packed::one(image, &self.names);
+        packed.refer(referring);
+        Ok((all_named, packed))
     }
 
     /// The files of the image, or of all images, each in the folder of its platform.
@@ -331,6 +336,16 @@ impl Exporter<'_> {
         packed.write_directory(&self.packer, docker, &path)?;
         Ok(self.exported(packed))
     }
+}
+
+/// Writes a file, which appears complete or not at all.
+///
+/// # Errors
+/// When it can't be written.
+pub fn write_file(path: &std::path::Path, bytes: &[u8]) -> Result<(), ExportError> {
+    write_to(Destination::Path(path.to_owned()), &|sink, failed| {
+        sink.write_all(bytes).map_err(failed)
+    })
 }
 
 /// Writes to a destination, which is complete in the end or as it was.

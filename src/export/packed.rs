@@ -15,6 +15,8 @@ pub(super) struct Packed {
     pub(super) top: Descriptor,
     /// What an index lists, in its order; empty without one.
     pub(super) listed: Vec<Descriptor>,
+    /// Manifests that refer to the images.
+    pub(super) referring: Vec<Descriptor>,
     /// By digest, each once.
     pub(super) blobs: BTreeMap<BlobDigest, Blob>,
     /// The config of the only image.
@@ -234,6 +236,7 @@ impl Packed {
         Self {
             top,
             listed: Vec::new(),
+            referring: Vec::new(),
             blobs: BTreeMap::new(),
             config: None,
             entries: Index::new(entries),
@@ -244,6 +247,16 @@ impl Packed {
     fn add(&mut self, blobs: Vec<Blob>) {
         for blob in blobs {
             self.blobs.entry(blob.descriptor.digest).or_insert(blob);
+        }
+    }
+
+    /// Adds what refers to the images; a layout lists it beside them.
+    pub(super) fn refer(&mut self, attestations: Vec<Attestation>) {
+        for attestation in attestations {
+            let (descriptor, blobs) = attestation.referring();
+            self.entries.manifests.push(descriptor.clone());
+            self.referring.push(descriptor);
+            self.add(blobs);
         }
     }
 

@@ -12,7 +12,7 @@ use crate::oci::media::Family;
 use crate::oci::{Descriptor, ImageConfig, Manifest, Reference};
 use crate::registry::{Parcel, Part, PartBytes, Registries};
 use crate::store::Store;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// An image of the store, as it is to be pushed.
@@ -83,7 +83,8 @@ pub(super) fn push(
     let mut parts = BTreeMap::new();
     let mut documents = BTreeMap::new();
     for (digest, blob) in &packed.blobs {
-        let is_manifest = *digest == packed.top.digest || packed.listed.iter().any(|it| it.digest == *digest);
+        let mut others = packed.listed.iter().chain(&packed.referring);
+        let is_manifest = *digest == packed.top.digest || others.any(|it| it.digest == *digest);
         let bytes = match &blob.bytes {
             Bytes::Here(bytes) if is_manifest => {
                 documents.insert(*digest, bytes);
@@ -119,10 +120,23 @@ pub(super) fn push(
             below,
         })
     };
+    let referring = packed.referring.iter().map(|manifest| parcel(manifest, Vec::new()));
+    let referring = referring.collect::<Result<Vec<_>, _>>()?;
     let below = packed.listed.iter().map(|manifest| parcel(manifest, Vec::new()));
     let below = below.collect::<Result<Vec<_>, _>>()?;
     let parcel = parcel(&packed.top, below)?;
-    Ok(registries.push(&parcel, names, by_digest, packer.store, tell)?)
+    let digest = registries.push(&parcel, names, by_digest, packer.store, tell)?;
+    let repositories: BTreeSet<String> = names
+        .iter()
+        .map(|name| format!("{}/{}", name.registry(), name.repository()))
+        .collect();
+    for repository in repositories {
+        let repository = repository.parse().map_err(|_| ExportError::NoName)?;
+        for parcel in &referring {
+            registries.refer(&repository, parcel, packer.store, tell)?;
+        }
+    }
+    Ok(digest)
 }
 
 /// An image with the manifest that it came with, if all that it names can still be had.

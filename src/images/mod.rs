@@ -11,6 +11,7 @@ mod lists;
 mod load;
 mod pull;
 mod save;
+mod testimony;
 
 pub use error::ImagesError;
 pub use find::{StoredImage, all, find};
@@ -18,3 +19,4 @@ pub use lists::{List, Lists, raw};
 pub use load::{Incoming, Loaded, load};
 pub use pull::{PulledImage, pull};
 pub use save::{ArchiveForm, Chosen, save};
+pub use testimony::{far_testimony, kept_testimony, layout_testimony};

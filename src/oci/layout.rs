@@ -286,5 +286,6 @@ pub(super) fn descriptor_of(path: &Path, media_type: &str, mut range: FileRange)
 
 /// Whether a media type is worth looking into for images.
 pub(super) fn may_be_image(descriptor: &Descriptor) -> bool {
-    matches!(descriptor.kind(), media::Kind::Index | media::Kind::Manifest) || descriptor.media_type.is_empty()
+    let known = matches!(descriptor.kind(), media::Kind::Index | media::Kind::Manifest);
+    (known || descriptor.media_type.is_empty()) && descriptor.artifact_type.is_none()
 }

@@ -215,8 +215,10 @@ impl<'a> Prune<'a> {
             for sql in [
                 "DELETE FROM steps WHERE used < ?1",
                 "DELETE FROM imports WHERE used < ?1",
-                // An image that was not fetched whole needs its source for as long as it is there.
-                "DELETE FROM memos WHERE used < ?1 AND kind NOT LIKE 'source of an image %'",
+                // An image that was not fetched whole needs its source for as long as it is there, and what is said of
+                // an image stays with it.
+                "DELETE FROM memos WHERE used < ?1 AND kind NOT LIKE 'source of an image %' \
+                 AND NOT (kind LIKE 'testimony %' AND key IN (SELECT id FROM images))",
             ] {
                 records.change("forget what is old", sql, [since])?;
             }

@@ -14,6 +14,7 @@
 mod support;
 
 mod annotations;
+mod attestations;
 mod cache;
 mod checks;
 mod config;

@@ -91,6 +91,19 @@ pub(in crate::cli) struct InspectArguments {
     #[command(flatten)]
     pub(super) store: StoreArguments,
 
+    /// Show the bill of materials that an image has, from the store, from oci-layout://PATH[:TAG|@DIGEST], or from its
+    /// registry; --format is then json, spdx or cyclonedx
+    #[arg(long, conflicts_with_all = ["provenance", "raw"])]
+    pub(super) sbom: bool,
+
+    /// Show how an image was built, if it says so; from the same places
+    #[arg(long, conflicts_with = "raw")]
+    pub(super) provenance: bool,
+
+    /// Platform of the image to ask about with --sbom or --provenance [default: this machine's]
+    #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
+    pub(super) platform: Option<String>,
+
     /// `json`, or a Go template such as `{{.Config.Env}}`
     #[arg(short = 'f', long, value_name = "FORMAT")]
     pub(super) format: Option<String>,

@@ -9,6 +9,7 @@ mod list;
 mod names;
 mod prune;
 mod table;
+mod testimony;
 mod transfer;
 mod words;
 
@@ -23,6 +24,9 @@ pub(super) fn run(command: ImageCommand, cancel: &Arc<Cancel>) -> Result<Exit, F
     match command {
         ImageCommand::Build(arguments) => super::build::run(*arguments, cancel),
         ImageCommand::Ls(arguments) => list::run(&arguments),
+        ImageCommand::Inspect(arguments) if arguments.sbom || arguments.provenance => {
+            testimony::run(&arguments, cancel)
+        }
         ImageCommand::Inspect(arguments) => inspect::run(&arguments),
         ImageCommand::History(arguments) => history::run(&arguments),
         ImageCommand::Tag(arguments) => names::tag(&arguments),

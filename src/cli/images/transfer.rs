@@ -112,7 +112,7 @@ pub(super) fn load(arguments: &LoadArguments, cancel: &Arc<Cancel>) -> Result<Ex
     Ok(Exit::Done)
 }
 
-fn platform(given: Option<&str>) -> Result<Platform, Usage> {
+pub(super) fn platform(given: Option<&str>) -> Result<Platform, Usage> {
     let host = Platform::host();
     match given {
         None => Ok(host),
