@@ -2,7 +2,7 @@
 
 use super::ImagesError;
 use crate::digest::BlobDigest;
-use crate::oci::{ImageConfig, Index, Manifest, Reference, media};
+use crate::oci::{ImageConfig, Index, Manifest, OciError, Platform, Reference, media};
 use crate::registry;
 use crate::store::{ImageRecord, Store, StoreError, TopRecord};
 
@@ -190,6 +190,63 @@ fn by_top(store: &Store, name: &Reference) -> Result<Option<StoredImage>, Images
         known.is_ok_and(|it| (it.registry(), it.repository()) == (name.registry(), name.repository()))
     };
     names.iter().find(same_place).map(|name| find(store, name)).transpose()
+}
+
+/// The names that a word means, as `docker save` takes it: all tags of a repository that is named without one. A word
+/// that is no such repository is given back.
+pub fn tags_of(store: &Store, text: &str) -> Vec<Result<String, ImagesError>> {
+    let Ok(name) = text.parse::<Reference>() else {
+        return vec![Ok(text.to_owned())];
+    };
+    if name.tag().is_some() || name.digest().is_some() {
+        return vec![Ok(text.to_owned())];
+    }
+    let images = match store.images() {
+        Ok(images) => images,
+        Err(error) => return vec![Err(error.into())],
+    };
+    let same = |known: &Reference| (known.registry(), known.repository()) == (name.registry(), name.repository());
+    let names = images.into_iter().flat_map(|(_, names)| names);
+    let mut found: Vec<String> = names
+        .filter(|it| it.parse::<Reference>().is_ok_and(|it| it.tag().is_some() && same(&it)))
+        .collect();
+    found.sort();
+    match found.is_empty() {
+        true => vec![Ok(text.to_owned())],
+        false => found.into_iter().map(Ok).collect(),
+    }
+}
+
+/// The image for a platform, of those that an index leads to; an image that is alone has to be for it.
+///
+/// # Errors
+/// [`ImagesError::Oci`], which lists the platforms that there are.
+pub fn for_platform(store: &Store, image: StoredImage, platform: &Platform) -> Result<StoredImage, ImagesError> {
+    let ids = match &image.top {
+        Some(top) if top.joins() => top.images.clone(),
+        _ => vec![*image.id()],
+    };
+    let mut best: Option<(usize, StoredImage)> = None;
+    let mut known = Vec::new();
+    for id in ids {
+        let Some(record) = store.image(&id)? else { continue };
+        let found = match id == *image.id() {
+            // A single manifest is handed on as it is.
+            true if !image.top.as_ref().is_some_and(TopRecord::joins) => image.clone(),
+            _ => StoredImage::new(store, record, image.names.clone())?,
+        };
+        let its = found.config.platform();
+        known.push(its.to_string());
+        if let Some(rank) = platform.rank(&its)
+            && best.as_ref().is_none_or(|(than, _)| rank < *than)
+        {
+            best = Some((rank, found));
+        }
+    }
+    best.map(|(_, found)| found).ok_or_else(|| {
+        let wanted = platform.to_string();
+        OciError::NoPlatform { wanted, known }.into()
+    })
 }
 
 fn by_id(store: &Store, text: &str) -> Result<ImageRecord, ImagesError> {

@@ -156,40 +156,7 @@ impl Lists<'_> {
                 true => Family::Docker.index().to_owned(),
                 false => Family::Oci.index().to_owned(),
             };
-        let (mut images, mut best) = (Vec::new(), None);
-        let host = Platform::host();
-        let mut blobs = BTreeSet::new();
-        for entry in &index.manifests {
-            blobs.insert(entry.digest);
-            let bytes = self.store.read_blob(&entry.digest, LARGEST_DOCUMENT)?;
-            let manifest = Manifest::from_bytes(&bytes)?;
-            blobs.extend(manifest.blobs());
-            if entry.is_attestation() || self.store.image(&manifest.config.digest)?.is_none() {
-                continue;
-            }
-            let rank = entry
-                .platform
-                .as_ref()
-                .and_then(|it| host.rank(it))
-                .unwrap_or(usize::MAX);
-            if best.is_none_or(|(than, _)| rank < than) {
-                best = Some((rank, manifest.config.digest));
-            }
-            images.push(manifest.config.digest);
-        }
-        let (_, here) = best.ok_or_else(|| ImagesError::NoImages(name.familiar()))?;
-        let digest = self.store.put_blob(&index.to_bytes())?;
-        let top = TopRecord {
-            digest,
-            images,
-            blobs: blobs.into_iter().collect(),
-        };
-        self.store.write(|records| {
-            records.put_top(&top)?;
-            records.put_name_of_top(&name.clone().or_latest().to_string(), &here, &digest)?;
-            Ok::<_, StoreError>(())
-        })?;
-        Ok(digest)
+        keep_document(self.store, &index, &index.to_bytes(), name)
     }
 
     /// Entries for a document of the store.
@@ -207,7 +174,7 @@ impl Lists<'_> {
     }
 
     /// Entries for a document of a registry, whose documents the store has then.
-    fn of_registry(
+    pub(super) fn of_registry(
         &self,
         name: &Reference,
         found: Found,
@@ -283,4 +250,47 @@ pub fn raw(store: &Store, registries: &Registries, name: &str) -> Result<Vec<u8>
         }
         Err(error) => Err(error),
     }
+}
+
+/// Gives an index whose documents the store has a name there.
+pub(super) fn keep_document(
+    store: &Store,
+    index: &Index,
+    bytes: &[u8],
+    name: &Reference,
+) -> Result<BlobDigest, ImagesError> {
+    let (mut images, mut best) = (Vec::new(), None);
+    let host = Platform::host();
+    let mut blobs = BTreeSet::new();
+    for entry in &index.manifests {
+        blobs.insert(entry.digest);
+        let bytes = store.read_blob(&entry.digest, LARGEST_DOCUMENT)?;
+        let manifest = Manifest::from_bytes(&bytes)?;
+        blobs.extend(manifest.blobs());
+        if entry.is_attestation() || store.image(&manifest.config.digest)?.is_none() {
+            continue;
+        }
+        let rank = entry
+            .platform
+            .as_ref()
+            .and_then(|it| host.rank(it))
+            .unwrap_or(usize::MAX);
+        if best.is_none_or(|(than, _)| rank < than) {
+            best = Some((rank, manifest.config.digest));
+        }
+        images.push(manifest.config.digest);
+    }
+    let (_, here) = best.ok_or_else(|| ImagesError::NoImages(name.familiar()))?;
+    let digest = store.put_blob(bytes)?;
+    let top = TopRecord {
+        digest,
+        images,
+        blobs: blobs.into_iter().collect(),
+    };
+    store.write(|records| {
+        records.put_top(&top)?;
+        records.put_name_of_top(&name.clone().or_latest().to_string(), &here, &digest)?;
+        Ok::<_, StoreError>(())
+    })?;
+    Ok(digest)
 }

@@ -1,15 +1,21 @@
 //! Images of archives and layouts become images of the store.
 
 use super::ImagesError;
+use super::lists::keep_document;
 use crate::digest::{BlobDigest, DiffId, Sha256};
 use crate::execute::AS_IT_CAME;
 use crate::layer::{DETECT, Format, Time, decoder, detect};
 use crate::oci::media::{self, Kind, LayerForm};
-use crate::oci::{Descriptor, ImageSource, Layout, Platform, Reference, Selector, annotations, parse_time};
+use crate::oci::{
+    Descriptor, ImageSource, Index, Layout, Manifest, Platform, Reference, Selector, annotations, parse_time,
+};
 use crate::store::{Draft, ImageLayer, ImageRecord, Store};
 use std::fs::File;
 use std::io::{self, Cursor, Read, Write};
 use std::path::{Path, PathBuf};
+
+/// Largest document of an archive that is read, and largest part of an attestation, in bytes.
+const LARGEST_DOCUMENT: u64 = 64 << 20;
 
 /// What images are read from.
 pub enum Incoming<'a> {
@@ -29,7 +35,7 @@ pub struct Loaded {
 }
 
 /// Loads all images of an OCI layout or of what `docker save` writes. Of images for several platforms that are one in
-/// the archive, it is the best for `platform`.
+/// the archive, it is the best for `platform`, or with `all` all of them, as far as the archive has them whole.
 ///
 /// # Errors
 /// When the archive is damaged, and when an image is not what it says; images before it are loaded.
@@ -37,6 +43,7 @@ pub fn load(
     store: &Store,
     from: Incoming<'_>,
     platform: &Platform,
+    all: bool,
     cancelled: &dyn Fn() -> bool,
 ) -> Result<Vec<Loaded>, ImagesError> {
     // Held until everything is copied.
@@ -54,6 +61,15 @@ pub fn load(
     for entry in entries(&layout, platform) {
         let image = layout.image(Some(&Selector::Digest(entry.digest)), platform)?;
         let name = name_of(&entry);
+        if let (true, Some(name)) = (all, &name)
+            && let Some(id) = keep_index(store, &layout, &entry, name, cancelled)?
+        {
+            loaded.push(Loaded {
+                id,
+                names: vec![name.clone()],
+            });
+            continue;
+        }
         let id = keep(store, &image, name.as_ref(), cancelled)?;
         match loaded.iter_mut().find(|it| it.id == id) {
             Some(known) => known.names.extend(name),
@@ -130,6 +146,59 @@ fn name_of(entry: &Descriptor) -> Option<Reference> {
     };
     let name: Reference = full.or_else(whole)?.parse().ok()?;
     Some(name.or_latest())
+}
+
+/// Copies an index with all that it lists into the store; `None` when it is none, or the archive has only a part of it.
+fn keep_index(
+    store: &Store,
+    layout: &Layout,
+    entry: &Descriptor,
+    name: &Reference,
+    cancelled: &dyn Fn() -> bool,
+) -> Result<Option<BlobDigest>, ImagesError> {
+    let read = |what, descriptor: &Descriptor| -> Result<Option<Vec<u8>>, ImagesError> {
+        if layout.find_blob(&descriptor.digest)?.is_none() || descriptor.size > LARGEST_DOCUMENT {
+            return Ok(None);
+        }
+        let mut bytes = Vec::new();
+        let mut blob = layout.open_blob(what, descriptor)?;
+        blob.read_to_end(&mut bytes).map_err(ImagesError::Stream)?;
+        Ok(Some(bytes))
+    };
+    let Some(bytes) = read("index", entry)? else {
+        return Ok(None);
+    };
+    if media::kind(media::of_document(&bytes)) != Kind::Index {
+        return Ok(None);
+    }
+    let index = Index::from_bytes(&bytes)?;
+    let mut manifests = Vec::with_capacity(index.manifests.len());
+    for entry in &index.manifests {
+        let Some(bytes) = read("manifest", entry)?.filter(|_| entry.kind() != Kind::Index) else {
+            return Ok(None);
+        };
+        let manifest = Manifest::from_bytes(&bytes)?;
+        for blob in manifest.layers.iter().chain([&manifest.config]) {
+            if layout.find_blob(&blob.digest)?.is_none() {
+                return Ok(None);
+            }
+        }
+        manifests.push((bytes, manifest));
+    }
+    for (entry, (bytes, manifest)) in index.manifests.iter().zip(manifests) {
+        if entry.is_attestation() || media::kind(&manifest.config.media_type) != Kind::Config {
+            for blob in manifest.layers.iter().chain([&manifest.config]) {
+                if let Some(bytes) = read("attestation", blob)? {
+                    store.put_blob(&bytes)?;
+                }
+            }
+            store.put_blob(&bytes)?;
+            continue;
+        }
+        let image = layout.image(Some(&Selector::Digest(entry.digest)), &Platform::host())?;
+        keep(store, &image, None, cancelled)?;
+    }
+    keep_document(store, &index, &bytes, name).map(Some)
 }
 
 /// Copies an image into the store.

@@ -14,9 +14,9 @@ mod save;
 mod testimony;
 
 pub use error::ImagesError;
-pub use find::{StoredImage, all, find};
+pub use find::{StoredImage, all, find, for_platform, tags_of};
 pub use lists::{List, Lists, raw};
 pub use load::{Incoming, Loaded, load};
-pub use pull::{PulledImage, pull};
+pub use pull::{PulledImage, pull, pull_all};
 pub use save::{ArchiveForm, Chosen, save};
 pub use testimony::{far_testimony, kept_testimony, layout_testimony};

@@ -1,6 +1,6 @@
 //! Images for several platforms: what is built once, what comes out, and what can't be built here.
 
-use crate::support::{Guard, Registry, Run, Running, Workbench, peer, root, skip};
+use crate::support::{Guard, Image, Registry, Run, Running, Workbench, peer, root, skip};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use std::fs;
@@ -182,6 +182,67 @@ fn the_store_and_registries_have_the_whole_index() {
     assert_eq!(raw(&format!("{host}/pruned:v1")), raw(&direct));
     bench.varve(["rmi", "local:v1", &stored]).succeeds();
     assert_eq!(bench.varve(["images", "-q"]).succeeds().stdout, "");
+}
+
+#[test]
+fn an_index_travels_whole() {
+    if !peer("docker-registry") || !peer("skopeo") {
+        return;
+    }
+    let registry = Registry::start(Guard::None);
+    let bench = Workbench::with(CROSS);
+    let name = |repository: &str| format!("{}/{repository}:v1", registry.host());
+    let raw = |name: &str| {
+        let words = [
+            "skopeo",
+            "inspect",
+            "--raw",
+            "--tls-verify=false",
+            &format!("docker://{name}"),
+        ];
+        tool(&bench, &words).succeeds().stdout
+    };
+    bench.build(&[BOTH, "--push", "-t", &name("first")]);
+    let first = raw(&name("first"));
+    // By way of another store, and from there by way of an archive.
+    let second = Workbench::bare();
+    second.varve(["pull", "--all-platforms", &name("first")]).succeeds();
+    second.varve(["tag", &name("first"), &name("second")]).succeeds();
+    second.varve(["push", &name("second")]).succeeds();
+    assert_eq!(raw(&name("second")), first);
+    let again = second.varve(["pull", "--all-platforms", &name("first")]).succeeds();
+    assert!(again.stdout.contains("up to date"), "{}", again.stdout);
+    let archive = second.text("work/all.tar");
+    second.varve(["save", "-o", &archive, &name("second")]).succeeds();
+    let third = Workbench::bare();
+    third.varve(["load", "-i", &archive]).succeeds();
+    third.varve(["push", &name("second"), &name("third")]).succeeds();
+    assert_eq!(raw(&name("third")), first);
+
+    // One platform of it, and all tags of a name.
+    let arm = [
+        "save",
+        "--platform=linux/arm64",
+        "--format=oci-archive",
+        "-o",
+        "arm.tar",
+        &name("second"),
+    ];
+    third.varve(arm).succeeds();
+    let arm = fs::read(third.path("work/arm.tar")).unwrap();
+    assert_eq!(Image::of_tar(&arm).config["architecture"], "arm64");
+    third
+        .varve(["load", "-i", "arm.tar", "--platform=linux/arm64"])
+        .succeeds();
+    let none = third.varve(["save", "--platform=linux/s390x", "-o", "x.tar", &name("second")]);
+    none.fails(1).says(["s390x"]);
+    bench.build(&["--platform=linux/amd64", "-t", "app:one", "-t", "app:two"]);
+    bench.varve(["save", "-o", "app.tar", "app"]).succeeds();
+    let names = third
+        .varve(["load", "-i", &bench.text("work/app.tar")])
+        .succeeds()
+        .stdout;
+    assert_eq!(names, "Loaded image: app:one\nLoaded image: app:two\n");
 }
 
 #[test]

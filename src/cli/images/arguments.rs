@@ -194,6 +194,10 @@ pub(in crate::cli) struct PullArguments {
     #[arg(long, value_name = "OS/ARCH[/VARIANT]", env = "DOCKER_DEFAULT_PLATFORM")]
     pub(super) platform: Option<String>,
 
+    /// Fetch the images of all platforms, and keep their index
+    #[arg(long)]
+    pub(super) all_platforms: bool,
+
     /// Print the name only
     #[arg(short = 'q', long)]
     pub(super) quiet: bool,
@@ -226,6 +230,10 @@ pub(in crate::cli) struct SaveArguments {
     #[arg(short = 'o', long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
 
+    /// Which of several platforms to save [default: all, as they are]
+    #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
+    pub(super) platform: Option<String>,
+
     /// Form of the archive
     #[arg(long, value_enum, default_value = "docker-archive")]
     pub(super) format: SaveFormat,
@@ -245,7 +253,7 @@ pub(in crate::cli) struct LoadArguments {
     #[arg(short = 'i', long, value_name = "FILE")]
     pub(super) input: Option<PathBuf>,
 
-    /// Which of several platforms of one image to load [default: this machine's]
+    /// Which of several platforms of one image to load [default: all]
     #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
     pub(super) platform: Option<String>,
 

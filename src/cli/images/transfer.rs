@@ -29,7 +29,11 @@ pub(super) fn pull(arguments: &PullArguments, cancel: &Arc<Cancel>) -> Result<Ex
         let name: Reference = text
             .parse()
             .map_err(|error| Usage::new(format!("`{text}` can't be pulled: {error}")))?;
-        let pulled = images::pull(&store, &registries, &name, &platform).map_err(|error| told(&error, cancel))?;
+        let pulled = match arguments.all_platforms {
+            true => images::pull_all(&store, &registries, &name),
+            false => images::pull(&store, &registries, &name, &platform),
+        }
+        .map_err(|error| told(&error, cancel))?;
         if !arguments.quiet {
             print(&format!("Digest: {}", pulled.digest))?;
             let familiar = pulled.name.familiar();
@@ -47,12 +51,22 @@ pub(super) fn save(arguments: &SaveArguments, cancel: &Arc<Cancel>) -> Result<Ex
     let _signals = machine::cancel_on_signals(cancel)?;
     let store = machine.store()?;
     let mut chosen: Vec<Chosen> = Vec::new();
-    for text in &arguments.images {
-        let image = images::find(&store, text).map_err(|error| failed(&error))?;
+    let wanted = arguments
+        .platform
+        .as_deref()
+        .map(|text| platform(Some(text)))
+        .transpose()?;
+    for text in arguments.images.iter().flat_map(|text| images::tags_of(&store, text)) {
+        let text = text.map_err(|error| failed(&error))?;
+        let mut image = images::find(&store, &text).map_err(|error| failed(&error))?;
         // Only names that were asked for are told.
         let name = text.parse::<Reference>().ok().map(Reference::or_latest);
         let name = name.filter(|name| name.digest().is_none() && image.names.contains(&name.to_string()));
-        match chosen.iter_mut().find(|it| it.image.id() == image.id()) {
+        if let Some(platform) = &wanted {
+            image = images::for_platform(&store, image, platform).map_err(|error| failed(&error))?;
+        }
+        let same = |it: &&mut Chosen| (it.image.id(), &it.image.top) == (image.id(), &image.top);
+        match chosen.iter_mut().find(same) {
             Some(known) => known.names.extend(name.filter(|name| !known.names.contains(name))),
             None => chosen.push(Chosen {
                 image,
@@ -96,8 +110,9 @@ pub(super) fn load(arguments: &LoadArguments, cancel: &Arc<Cancel>) -> Result<Ex
         }
         _ => Incoming::Stream(&mut stdin),
     };
+    let all = arguments.platform.is_none();
     let loaded =
-        images::load(&store, from, &platform, &|| cancel.is_cancelled()).map_err(|error| told(&error, cancel))?;
+        images::load(&store, from, &platform, all, &|| cancel.is_cancelled()).map_err(|error| told(&error, cancel))?;
     if arguments.quiet {
         return Ok(Exit::Done);
     }
