@@ -67,7 +67,12 @@ struct Inner {
     tokens: Tokens,
     fetching: Mutex<BTreeMap<BlobDigest, Arc<Mutex<()>>>>,
     silent: Silent,
+    /// What names led to. For one build a name means one thing, however often and for how many platforms it is used.
+    meanings: Mutex<BTreeMap<String, Meaning>>,
 }
+
+/// What a name led to, once that is known; held while somebody asks.
+type Meaning = Arc<Mutex<Option<BlobDigest>>>;
 
 impl Registries {
     /// Registries that are asked nothing yet.
@@ -78,6 +83,7 @@ impl Registries {
             tokens: Tokens::default(),
             fetching: Mutex::default(),
             silent: Silent::default(),
+            meanings: Mutex::default(),
         }))
     }
 

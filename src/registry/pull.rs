@@ -1,7 +1,7 @@
 //! From the name of an image to its documents.
 
 use super::route::Wanted;
-use super::{Registries, RegistryError};
+use super::{Meaning, Registries, RegistryError};
 use crate::digest::{BlobDigest, Sha256};
 use crate::http::{Method, Response};
 use crate::oci::media::{self, Kind};
@@ -9,6 +9,7 @@ use crate::oci::{Descriptor, ImageConfig, Index, Manifest, OciError, Platform, R
 use crate::store::Store;
 use serde::Deserialize;
 use std::io::Read;
+use std::sync::{Arc, PoisonError};
 
 /// An image of a registry; its manifest and config are in the store, its layers may be.
 #[derive(Debug, Clone)]
@@ -55,7 +56,16 @@ impl Registries {
         };
         let mut document = match (image.digest(), image.tag_or_latest()) {
             (Some(digest), _) => self.document(image, &digest.to_string(), Some(digest))?,
-            (None, tag) => self.document(image, tag.unwrap_or("latest"), None)?,
+            (None, tag) => {
+                let meaning = self.meaning_of(image);
+                let mut known = meaning.lock().unwrap_or_else(PoisonError::into_inner);
+                let document = match *known {
+                    Some(digest) => self.document(image, &digest.to_string(), Some(&digest))?,
+                    None => self.document(image, tag.unwrap_or("latest"), None)?,
+                };
+                *known = Some(document.digest);
+                document
+            }
         };
         let top = document.digest;
         let mut depth = 0;
@@ -104,8 +114,19 @@ impl Registries {
 
     /// The digest of what a name leads to, without reading it; `None` when the registry does not tell.
     pub(super) fn digest_of(&self, image: &Reference) -> Result<Option<BlobDigest>, RegistryError> {
-        let found = self.anywhere(image, Wanted::Document, |place| self.digest_at(place))?;
-        Ok(found.map(|(digest, _)| digest))
+        let meaning = self.meaning_of(image);
+        let mut known = meaning.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.is_none() {
+            let found = self.anywhere(image, Wanted::Document, |place| self.digest_at(place))?;
+            *known = found.map(|(digest, _)| digest);
+        }
+        Ok(*known)
+    }
+
+    fn meaning_of(&self, image: &Reference) -> Meaning {
+        let mut meanings = self.0.meanings.lock().unwrap_or_else(PoisonError::into_inner);
+        let name = image.clone().or_latest().to_string();
+        Arc::clone(meanings.entry(name).or_default())
     }
 
     fn digest_at(&self, image: &Reference) -> Result<Option<BlobDigest>, RegistryError> {

@@ -319,7 +319,8 @@ fn the_store_remembers_what_a_name_means() {
     assert_eq!(still, Some(record));
     assert_eq!(server.take_targets(), ["HEAD /v2/app/manifests/latest"]);
     content.lock().unwrap().tag("latest", &second);
-    assert_eq!(registries.still_means(&name, &platform(), &place.store).unwrap(), None);
+    let next_build = place.registries();
+    assert_eq!(next_build.still_means(&name, &platform(), &place.store).unwrap(), None);
 }
 
 #[test]
@@ -439,4 +440,36 @@ fn a_login_may_be_given_a_token() {
     );
     assert!(place.registries().digest_of(&reference(&server, "app")).is_ok());
     assert!(server.take_targets().iter().any(|it| it == "POST /token"));
+}
+
+#[test]
+fn a_name_means_one_thing_for_all_platforms() {
+    let mut content = Content::default();
+    let index = |content: &mut Content, layer: &[u8]| {
+        let images = ["linux/amd64", "linux/arm64"].map(|platform| content.image(platform, &[layer]));
+        content.index(images.to_vec())
+    };
+    let (old, new) = (index(&mut content, b"old"), index(&mut content, b"new"));
+    content.tag("v1", &old);
+    let (server, content) = content.serve_shared();
+    let place = Place::new();
+    let (registries, name) = (place.registries(), reference(&server, "app:v1"));
+    let top = |registries: &Registries, platform: &str| {
+        let pulled = registries
+            .pull(&name, &platform.parse().unwrap(), &place.store)
+            .unwrap();
+        assert_eq!(pulled.config().platform().to_string(), platform);
+        pulled.top
+    };
+    assert_eq!(top(&registries, "linux/amd64"), old.digest);
+    content.lock().unwrap().tag("v1", &new);
+    assert_eq!(top(&registries, "linux/arm64"), old.digest);
+    assert_eq!(registries.digest_of(&name).unwrap(), Some(old.digest));
+    let asked = server.take_targets();
+    assert_eq!(
+        asked.iter().filter(|it| it.ends_with("/manifests/v1")).count(),
+        1,
+        "{asked:?}"
+    );
+    assert_eq!(top(&place.registries(), "linux/arm64"), new.digest);
 }
