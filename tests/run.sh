@@ -3,7 +3,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-packages="busybox-static gcc git libc6-dev uidmap skopeo umoci runc podman buildah libarchive-tools python3 python3-venv bzip2 xz-utils zstd openssh-client openssl docker-registry patch qemu-user-static shellcheck iproute2"
+packages="busybox-static gcc git libc6-dev uidmap skopeo umoci runc podman buildah libarchive-tools python3 python3-venv bzip2 xz-utils zstd openssh-client openssl docker-registry patch qemu-user-static shellcheck iproute2 rpm db5.3-util"
 missing=
 for package in $packages; do
   dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing="$missing $package"

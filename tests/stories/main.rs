@@ -30,6 +30,7 @@ mod git_contexts;
 mod hostile;
 mod images;
 mod interrupted;
+mod inventories;
 mod limits;
 mod lint;
 mod lint_images;
