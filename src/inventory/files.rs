@@ -83,6 +83,12 @@ impl<'a> Reader<'a> {
         self.budget
     }
 
+    /// Counts bytes that were unpacked in memory as read; nothing when they are too many.
+    pub(super) fn spend(&self, bytes: u64) -> Option<()> {
+        self.budget.0.set(self.budget.0.get().checked_sub(bytes)?);
+        Some(())
+    }
+
     /// So many bytes from a place on; nothing when they are not there or nothing may be read any more.
     pub(super) fn part(&self, offset: u64, length: u64) -> Option<Vec<u8>> {
         if offset.checked_add(length)? > self.size {

@@ -71,7 +71,10 @@ pub fn take(files: &dyn Files) -> Inventory {
         }
         match taker.packages(form, file) {
             Some(packages) => packages.into_iter().for_each(|package| taker.add(package, file)),
-            None => taker.note(format!("`{}` can't be read as what its name says", file.path)),
+            None => taker.note(format!(
+                "`{}` can't be read as what its name says",
+                file.path.escape_debug()
+            )),
         }
     }
     if taker.found.is_full() {

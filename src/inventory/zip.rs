@@ -75,6 +75,8 @@ pub(super) fn content(file: &Reader<'_>, member: &Member, limit: u64) -> Option<
             let mut content = Vec::new();
             let mut unpacked = flate2::read::DeflateDecoder::new(packed.as_slice()).take(limit + 1);
             unpacked.read_to_end(&mut content).ok()?;
+            // One member may be listed many times.
+            file.spend(content.len() as u64)?;
             (content.len() as u64 <= limit).then_some(content)
         }
         _ => None,

@@ -48,6 +48,13 @@ fn deep_nesting_is_a_note() {
 }
 
 #[test]
+fn notes_have_no_control_characters() {
+    let inventory = take(&Memory::default().with("\u{1b}[2J/package-lock.json", "{"));
+    assert_eq!(inventory.notes.len(), 1);
+    assert!(!inventory.notes[0].contains('\u{1b}'), "{:?}", inventory.notes);
+}
+
+#[test]
 fn names_with_control_characters_are_no_packages() {
     let lock =
         r#"{"packages": {"node_modules/a\u001b[31m": {"version": "1.0.0"}, "node_modules/b": {"version": "\n"}}}"#;
