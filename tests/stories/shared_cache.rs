@@ -362,13 +362,8 @@ fn what_is_told_wrongly_of_a_selection_is_found_out() {
     index["manifests"][0]["size"] = size.into();
     fs::write(path("index.json"), serde_json::to_vec(&index).unwrap()).unwrap();
     let run = there.build(&["--cache-from", &format!("type=local,src={folder}"), "-o", "out"]);
-    let run = run.says(["a cache told wrongly", "reused from"]);
-    assert_eq!(
-        run.built().len(),
-        0,
-        "the right step was there all the time: {}",
-        run.stderr
-    );
+    // The right step was there all the time.
+    run.says(["a cache told wrongly", "reused from", "0 steps built"]);
     assert_eq!(fs::read_to_string(there.path("work/out/f")).unwrap(), "one\n");
 }
 
